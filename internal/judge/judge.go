@@ -1,0 +1,133 @@
+// Package judge lets tests call the real tools that have the last word on an
+// on-disk format: e2fsck, fsck.vfat, sgdisk and their like.
+//
+// A tool that is missing fails the test in CI (the variable CI is set),
+// because `make test` installs them all there; elsewhere the test is skipped
+// by the name of the Debian package that holds the tool.
+package judge
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Packages maps every tool that a test may call to the Debian package that
+// installs it. The Makefile's list is checked against it by a test.
+var Packages = map[string]string{
+	"blkid":      "util-linux",
+	"cmp":        "diffutils",
+	"debugfs":    "e2fsprogs",
+	"diff":       "diffutils",
+	"dumpe2fs":   "e2fsprogs",
+	"e2fsck":     "e2fsprogs",
+	"fdisk":      "fdisk",
+	"fsck.vfat":  "dosfstools",
+	"getfacl":    "acl",
+	"getfattr":   "attr",
+	"losetup":    "mount",
+	"mattrib":    "mtools",
+	"mcopy":      "mtools",
+	"mdir":       "mtools",
+	"minfo":      "mtools",
+	"mkfs.ext4":  "e2fsprogs",
+	"mkfs.vfat":  "dosfstools",
+	"mmd":        "mtools",
+	"mount":      "mount",
+	"mtype":      "mtools",
+	"parted":     "parted",
+	"qemu-img":   "qemu-utils",
+	"resize2fs":  "e2fsprogs",
+	"rsync":      "rsync",
+	"setfacl":    "acl",
+	"setfattr":   "attr",
+	"sfdisk":     "fdisk",
+	"sgdisk":     "gdisk",
+	"tune2fs":    "e2fsprogs",
+	"umount":     "mount",
+	"xxd":        "xxd",
+	"setpriv":    "util-linux",
+	"mksquashfs": "squashfs-tools",
+}
+
+// sbin holds administrators' tools, which are not on an ordinary user's PATH.
+var sbin = []string{"/usr/sbin", "/sbin", "/usr/local/sbin"}
+
+// Tool returns the path of a tool of Packages, or ends the test.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	pkg, ok := Packages[name]
+	if !ok {
+		t.Fatalf("judge: %s is not in judge.Packages", name)
+	}
+	if p, err := exec.LookPath(name); err == nil {
+		return p
+	}
+	for _, dir := range sbin {
+		p := filepath.Join(dir, name)
+		if fi, err := os.Stat(p); err == nil && fi.Mode()&0o111 != 0 {
+			return p
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: apt-get install %s", name, pkg)
+	}
+	t.Skipf("%s is missing: apt-get install %s", name, pkg)
+	return ""
+}
+
+// Result is what a tool said.
+type Result struct {
+	Stdout, Stderr string
+	Status         int
+}
+
+// Run calls a tool in the C locale and in UTC, and returns what it said,
+// whatever its exit status.
+func Run(t testing.TB, name string, args ...string) Result {
+	t.Helper()
+	return RunInput(t, "", name, args...)
+}
+
+// RunInput is Run with the given standard input.
+func RunInput(t testing.TB, stdin, name string, args ...string) Result {
+	t.Helper()
+	cmd := exec.Command(Tool(t, name), args...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC", "MTOOLS_SKIP_CHECK=1")
+	cmd.Stdin = strings.NewReader(stdin)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
+	}
+	return Result{Stdout: stdout.String(), Stderr: stderr.String(), Status: cmd.ProcessState.ExitCode()}
+}
+
+// Must is Run for a tool whose failure ends the test with all that it said.
+func Must(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	r := Run(t, name, args...)
+	if r.Status != 0 {
+		t.Fatalf("%s %s: exit status %d\n%s%s", name, strings.Join(args, " "), r.Status, r.Stdout, r.Stderr)
+	}
+	return r.Stdout
+}
+
+// Root ends the test where it does not run as root, which mounting needs. CI
+// runs as root, so it fails there.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatal("this test mounts an image and needs root")
+	}
+	t.Skip("this test mounts an image and needs root")
+}
