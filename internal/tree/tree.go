@@ -77,8 +77,8 @@ type Sparse interface {
 type Inode struct {
 	Mode                       uint32 // type and permissions, as st_mode
 	UID, GID                   uint32
-	Atime, Mtime, Ctime, Btime Time // Btime is the time of birth
-	Size                       int64  // of a regular file, in bytes
+	Atime, Mtime, Ctime, Btime Time  // Btime is the time of birth
+	Size                       int64 // of a regular file, in bytes
 	Content                    Content
 	Target                     string  // of a symbolic link
 	Major, Minor               uint32  // of a device
