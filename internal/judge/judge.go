@@ -40,6 +40,7 @@ var Packages = map[string]string{
 	"mount":      "mount",
 	"mtype":      "mtools",
 	"parted":     "parted",
+	"patch":      "patch",
 	"qemu-img":   "qemu-utils",
 	"resize2fs":  "e2fsprogs",
 	"rsync":      "rsync",
