@@ -1,0 +1,54 @@
+# make test      install what the tests judge with (as root), then every test
+# make demo      the main job on the sample spec
+# The other targets are explained beside them.
+
+GO     ?= go
+FUZZTIME ?= 20s
+
+# The Debian packages whose tools the tests call: internal/judge maps each
+# tool to its package, and a test keeps this list and that map equal.
+JUDGES = acl attr diffutils dosfstools e2fsprogs fdisk gdisk mount mtools parted patch qemu-utils rsync util-linux
+
+# What the race detector needs to build.
+TOOLCHAIN = gcc libc6-dev
+
+.PHONY: build test lint fuzz bench demo install judges
+
+build:
+	$(GO) build -o bin/reprodisk ./cmd/reprodisk
+
+install:
+	$(GO) install ./cmd/reprodisk
+
+demo:
+	$(GO) run ./cmd/reprodisk verify testdata/appliance.yaml
+
+# As root the missing packages are installed; an ordinary user is told their
+# names in one line, and the tests that need them are skipped by name.
+judges:
+	@missing=""; for p in $(JUDGES) $(TOOLCHAIN); do \
+	  dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; \
+	else echo "missing Debian packages, install them with: sudo apt-get install$$missing"; fi
+
+test: judges lint
+	$(GO) test -timeout 15m ./...
+	$(GO) test -race -short -timeout 15m ./...
+
+lint:
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	@unformatted=$$($(GO) tool gofumpt -l .); if [ -n "$$unformatted" ]; then \
+	  echo "not formatted, run 'go tool gofumpt -w .':"; echo "$$unformatted"; exit 1; fi
+
+# Every fuzz target of every package for FUZZTIME.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; done; done
+
+# Figures are ratios against a real tool in the same run.
+bench: judges
+	$(GO) test -run '^$$' -bench . -benchtime 3x ./...
