@@ -1,0 +1,118 @@
+package spec
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"unicode/utf8"
+)
+
+// readJSON reads one JSON value into a node. It goes token by token, because
+// encoding/json's own decoding neither sees a repeated key nor keeps the text
+// of a number or its place.
+func readJSON(file string, data []byte) (node, error) {
+	j := &jsonReader{file: file, data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
+	j.dec.UseNumber()
+	n, err := j.value(0)
+	if err == nil {
+		if _, at, err := j.next(); !errors.Is(err, io.EOF) {
+			return n, errorAt(at, "a second document: a spec is one document")
+		}
+		return n, nil
+	}
+	var own *Error
+	if errors.As(err, &own) {
+		return n, err
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, errorAt(j.at(int64(len(data))), "the text ends in the middle of a value")
+	}
+	return n, errorAt(j.at(j.token), "%s", oneLine(err.Error()))
+}
+
+type jsonReader struct {
+	file string
+	data []byte
+	dec  *json.Decoder
+
+	off, start int64 // how far lines were counted, and where the line there starts
+	line       int
+	token      int64 // where the last token starts
+}
+
+// next is the next token and where it starts.
+func (j *jsonReader) next() (json.Token, Pos, error) {
+	off := j.dec.InputOffset()
+	for off < int64(len(j.data)) && bytes.IndexByte([]byte(" \t\r\n,:"), j.data[off]) >= 0 {
+		off++
+	}
+	at := j.at(off)
+	j.token = off
+	tok, err := j.dec.Token()
+	return tok, at, err
+}
+
+// at is the place of a byte. Places are asked for in rising order.
+func (j *jsonReader) at(off int64) Pos {
+	if off < j.off {
+		j.off, j.start, j.line = 0, 0, 1
+	}
+	for ; j.off < off; j.off++ {
+		if j.data[j.off] == '\n' {
+			j.line++
+			j.start = j.off + 1
+		}
+	}
+	return Pos{File: j.file, Line: j.line, Col: utf8.RuneCount(j.data[j.start:off]) + 1}
+}
+
+func (j *jsonReader) value(depth int) (node, error) {
+	tok, at, err := j.next()
+	if err != nil {
+		return node{}, err
+	}
+	n := node{pos: at}
+	if depth > maxDepth {
+		return n, errorAt(at, "nested deeper than %d levels", maxDepth)
+	}
+	switch tok := tok.(type) {
+	case nil:
+	case bool:
+		n.kind, n.text = boolKind, "false"
+		if tok {
+			n.text = "true"
+		}
+	case json.Number:
+		n.kind, n.text = numberKind, tok.String()
+	case string:
+		n.kind, n.text = textKind, tok
+	case json.Delim:
+		if tok == '[' {
+			n.kind = listKind
+			for j.dec.More() {
+				item, err := j.value(depth + 1)
+				if err != nil {
+					return n, err
+				}
+				n.items = append(n.items, item)
+			}
+		} else {
+			n.kind = mapKind
+			for j.dec.More() {
+				key, keyAt, err := j.next()
+				if err != nil {
+					return n, err
+				}
+				name, _ := key.(string)
+				value, err := j.value(depth + 1)
+				if err != nil {
+					return n, err
+				}
+				n.pairs = append(n.pairs, pair{key: name, pos: keyAt, value: value})
+			}
+		}
+		_, _, err = j.next() // the closing bracket
+	}
+	return n, err
+}

@@ -1,0 +1,204 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// readYAML reads one YAML document into a node.
+func readYAML(file string, data []byte) (n node, err error) {
+	// The parser is not ours and has panicked on strange text before. Whoever
+	// wrote that text gets an error like any other.
+	defer func() {
+		if r := recover(); r != nil {
+			n, err = node{}, errorAt(Pos{File: file}, "cannot be read as YAML")
+		}
+	}()
+	y := &yamlReader{file: file, anchors: map[string]ast.Node{}}
+	tokens := lexer.Tokenize(string(data))
+	if err := y.bound(tokens); err != nil {
+		return node{}, err
+	}
+	f, err := parser.Parse(tokens, 0)
+	if err != nil {
+		var syntax *yaml.SyntaxError
+		if errors.As(err, &syntax) && syntax.Token != nil {
+			return node{}, errorAt(y.pos(syntax.Token), "%s", oneLine(syntax.Message))
+		}
+		return node{}, errorAt(Pos{File: file}, "%s", oneLine(err.Error()))
+	}
+	var body ast.Node
+	for _, doc := range f.Docs {
+		switch b := doc.Body.(type) {
+		case nil:
+			if body != nil && doc.Start != nil {
+				return node{}, errorAt(y.pos(doc.Start), "a second document: a spec is one document")
+			}
+		case *ast.DirectiveNode:
+		default:
+			if body != nil {
+				return node{}, errorAt(y.pos(b.GetToken()), "a second document: a spec is one document")
+			}
+			body = b
+		}
+	}
+	if body == nil {
+		return node{kind: nullKind, pos: Pos{File: file, Line: 1, Col: 1}}, nil
+	}
+	return y.node(body, 0)
+}
+
+type yamlReader struct {
+	file    string
+	anchors map[string]ast.Node
+	nodes   int
+}
+
+// maxNodes bounds what aliases can blow a small text up to.
+const maxNodes = maxSize / 2
+
+func (y *yamlReader) pos(t *token.Token) Pos {
+	if t == nil || t.Position == nil {
+		return Pos{File: y.file}
+	}
+	return Pos{File: y.file, Line: t.Position.Line, Col: max(t.Position.Column, 1)}
+}
+
+// bound refuses nesting before the parser sees it: the parser takes time in
+// the square of the depth, and its recursion has no bound.
+func (y *yamlReader) bound(tokens token.Tokens) error {
+	flow, line, onLine := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, onLine = t.Position.Line, 0
+		}
+		deep := false
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+			deep = flow > maxDepth
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.AnchorType, token.TagType:
+			// Each indents at least one column deeper than what holds it.
+			onLine++
+			deep = onLine > maxDepth || flow <= 0 && t.Position.Column > 8*maxDepth
+		case token.MappingValueType:
+			if flow <= 0 {
+				onLine++
+				deep = onLine > maxDepth || t.Position.Column > 32*maxDepth
+			}
+		}
+		if deep {
+			return errorAt(y.pos(t), "nested deeper than %d levels", maxDepth)
+		}
+	}
+	return nil
+}
+
+func (y *yamlReader) node(a ast.Node, depth int) (node, error) {
+	if a == nil {
+		return node{}, errorAt(Pos{File: y.file}, "cannot be read as YAML")
+	}
+	n := node{pos: y.pos(a.GetToken())}
+	if y.nodes++; y.nodes > maxNodes {
+		return n, errorAt(n.pos, "aliases make more than %d values of it", maxNodes)
+	}
+	if depth > maxDepth {
+		return n, errorAt(n.pos, "nested deeper than %d levels", maxDepth)
+	}
+	switch a := a.(type) {
+	case *ast.NullNode:
+		n.kind = nullKind
+	case *ast.BoolNode:
+		n.kind, n.text = boolKind, a.Token.Value
+	case *ast.IntegerNode:
+		n.kind, n.text = numberKind, a.Token.Value
+	case *ast.FloatNode:
+		n.kind, n.text = numberKind, a.Token.Value
+	case *ast.InfinityNode:
+		n.kind, n.text = textKind, a.Token.Value
+	case *ast.NanNode:
+		n.kind, n.text = textKind, a.Token.Value
+	case *ast.StringNode:
+		n.kind, n.text = textKind, a.Token.Value
+	case *ast.LiteralNode:
+		n.kind, n.text = textKind, a.Value.Token.Value
+	case *ast.AnchorNode:
+		y.anchors[a.Name.GetToken().Value] = a.Value
+		return y.node(a.Value, depth+1)
+	case *ast.AliasNode:
+		name := a.Value.GetToken().Value
+		to, ok := y.anchors[name]
+		if !ok {
+			return n, errorAt(n.pos, "no anchor &%s stands before the alias *%s", name, name)
+		}
+		return y.node(to, depth+1)
+	case *ast.SequenceNode:
+		n.kind = listKind
+		for _, v := range a.Values {
+			item, err := y.node(v, depth+1)
+			if err != nil {
+				return n, err
+			}
+			n.items = append(n.items, item)
+		}
+	case *ast.MappingNode:
+		n.kind = mapKind
+		if len(a.Values) > 0 {
+			n.pos = y.pos(a.Values[0].Key.GetToken())
+		}
+		for _, v := range a.Values {
+			if err := y.pair(&n, v, depth); err != nil {
+				return n, err
+			}
+		}
+	case *ast.MappingValueNode:
+		n.kind = mapKind
+		n.pos = y.pos(a.Key.GetToken())
+		return n, y.pair(&n, a, depth)
+	case *ast.TagNode:
+		return n, errorAt(n.pos, "the tag %s: a spec has no tags; quote a value to make it text", a.Start.Value)
+	default:
+		return n, errorAt(n.pos, "%s is not understood in a spec", strings.ToLower(a.Type().String()))
+	}
+	return n, nil
+}
+
+func (y *yamlReader) pair(n *node, a *ast.MappingValueNode, depth int) error {
+	key, ok := a.Key.(ast.Node)
+	if k, complexKey := a.Key.(*ast.MappingKeyNode); complexKey {
+		key, ok = k.Value, k.Value != nil
+	}
+	var name node
+	if ok {
+		switch key.(type) {
+		case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.MergeKeyNode:
+			name = node{text: key.GetToken().Value, pos: y.pos(key.GetToken())}
+		default:
+			ok = false
+		}
+	}
+	if !ok {
+		return errorAt(y.pos(a.GetToken()), "the name of an option must be plain text")
+	}
+	value, err := y.node(a.Value, depth+1)
+	if err != nil {
+		return err
+	}
+	n.pairs = append(n.pairs, pair{key: name.text, pos: name.pos, value: value})
+	return nil
+}
+
+// oneLine is the first line of a message.
+func oneLine(s string) string {
+	s, _, _ = strings.Cut(strings.TrimSpace(s), "\n")
+	return fmt.Sprintf("%.200s", s)
+}
