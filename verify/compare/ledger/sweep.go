@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/scan"
 )
 
@@ -58,7 +59,7 @@ func (l *Ledger) Sweep(ctx context.Context, v Volume, partition int, owner func(
 				if at >= now.End || at < now.Start {
 					now = owner(at)
 					if now.Finding == nil {
-						now.Finding = l.unknown(partition)
+						now.Finding = l.Unknown(partition)
 					}
 					if now.End <= at { // an owner that answers for nothing would hang the sweep
 						now.End = at + 1
@@ -104,8 +105,9 @@ func (o Owned) take(base, off int64, a, b []byte, i int) int {
 	return end
 }
 
-func (l *Ledger) unknown(partition int) *Finding {
-	f, fresh := l.Of(Key{Partition: partition, Format: "disk", Structure: "unknown", Field: "content"})
+// Unknown is the finding that owns what no format claims in a partition.
+func (l *Ledger) Unknown(partition int) *Finding {
+	f, fresh := l.Of(Key{Partition: partition, Format: "disk", Structure: report.UnknownStructure, Field: "content"})
 	if fresh {
 		f.Note = "no format that is known here claims these bytes"
 	}

@@ -2,9 +2,7 @@ package tablecmp
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/gpt"
 	"github.com/reprodisk/reprodisk/internal/ondisk/mbr"
@@ -16,21 +14,6 @@ import (
 type Tables struct {
 	MBR *mbr.Table // of Kind None where there is no table
 	GPT *gpt.Table // nil where there is none
-}
-
-// Read reads both tables of a disk of size bytes.
-func Read(r io.ReaderAt, size int64) (Tables, error) {
-	var t Tables
-	var err error
-	sector := int64(512)
-	if t.GPT, err = gpt.Read(r, size, 0); err != nil && !errors.Is(err, gpt.ErrNone) {
-		return t, err
-	}
-	if t.GPT != nil {
-		sector = t.GPT.SectorSize
-	}
-	t.MBR, err = mbr.Read(r, size, sector)
-	return t, err
 }
 
 // Partitioned tells whether there is a table at all.
