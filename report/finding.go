@@ -14,39 +14,47 @@ const (
 	Unknown     Cause = "unknown"
 )
 
+// Causes lists every cause there is.
+func Causes() []Cause {
+	return []Cause{Time, Random, Order, Placement, Environment, Content, Residue, Unknown}
+}
+
+// UnknownStructure is the structure of findings for bytes that no format
+// claims. They count as differing, not as explained.
+const UnknownStructure = "unknown"
+
 // Range is a range of bytes of the virtual disk.
 type Range struct {
-	Offset int64 `json:"offset"`
-	Length int64 `json:"length"`
+	Offset int64 `json:"offset" jsonschema:"minimum=0"` // the first byte, counted from 0
+	Length int64 `json:"length" jsonschema:"minimum=0"` // how many bytes
 }
 
 // Finding is one thing that differs between two images.
 type Finding struct {
-	ID        string `json:"id"`
-	Image     string `json:"image,omitempty"` // the image's name, where two folders were compared
-	Partition int    `json:"partition"`       // the number that the table gives it; 0 is the disk itself, or a bare filesystem
-	Format    string `json:"format"`          // mbr gpt ext4 fat …, disk for what no format claims
-	Structure string `json:"structure"`       // which copy or part: "primary header", "inode", "data", …
-	Field     string `json:"field"`           // the specification's name
-	File      string `json:"file"`            // absolute path inside the filesystem, where it is about one file
+	ID        string `json:"id" jsonschema:"minLength=1"`      // unique in the report: p2/ext4/superblock/s_hash_seed
+	Image     string `json:"image,omitempty"`                  // the image's name, where two folders were compared
+	Partition int    `json:"partition" jsonschema:"minimum=0"` // the number that the table gives it; 0 is the disk itself, or a bare filesystem
+	Format    string `json:"format"`                           // mbr gpt ext4 fat …, disk for what no format claims
+	Structure string `json:"structure"`                        // which copy or part: "primary header", "inode", "data", …
+	Field     string `json:"field"`                            // the specification's name
+	File      string `json:"file"`                             // absolute path inside the filesystem, where it is about one file
+	A         string `json:"a"`                                // A's value for a person; empty where A has none
+	B         string `json:"b"`                                // B's value for a person; empty where B has none
 
-	A string `json:"a"` // the values for a person; empty where a side has none
-	B string `json:"b"`
+	Ranges        []Range `json:"ranges"`                                          // in A's virtual disk, B's where A has none
+	RangesOmitted int     `json:"ranges_omitted,omitempty" jsonschema:"minimum=0"` // how many more there are
+	Bytes         int64   `json:"bytes" jsonschema:"minimum=0"`                    // differing bytes that this finding owns
 
-	Ranges        []Range `json:"ranges"`                   // in A's virtual disk, B's where A has none
-	RangesOmitted int     `json:"ranges_omitted,omitempty"` // how many more there are
-	Bytes         int64   `json:"bytes"`                    // differing bytes that this finding owns
-
-	Cause       Cause    `json:"cause"`
+	Cause       Cause    `json:"cause"`        // what sort of thing made it differ
 	Derived     bool     `json:"derived"`      // differs only because another finding does
 	DerivedFrom []string `json:"derived_from"` // the ids of those findings
 	Remedy      string   `json:"remedy"`       // how to pin it
 	Variation   string   `json:"variation"`    // which variation of the build's world it follows, where that was tried
 	Allowed     string   `json:"allowed"`      // why the policy accepts it, where it does
 
-	Count        int      `json:"count"`                   // how many values the finding stands for, 1 or more
-	Files        []string `json:"files,omitempty"`         // the files of a finding that stands for several
-	FilesOmitted int      `json:"files_omitted,omitempty"` // how many more there are
-	Note         string   `json:"note,omitempty"`          // a sentence more, for a person
-	Diff         string   `json:"diff,omitempty"`          // a unified diff, for text
+	Count        int      `json:"count" jsonschema:"minimum=1"`                   // how many values the finding stands for, 1 or more
+	Files        []string `json:"files,omitempty"`                                // the files of a finding that stands for several
+	FilesOmitted int      `json:"files_omitted,omitempty" jsonschema:"minimum=0"` // how many more there are
+	Note         string   `json:"note,omitempty"`                                 // a sentence more, for a person
+	Diff         string   `json:"diff,omitempty"`                                 // a unified diff, for text
 }

@@ -1,0 +1,229 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
+
+const (
+	titleIndent  = "  "
+	detailIndent = "      "
+)
+
+// finding prints one finding: what it is, its two values, what made it differ
+// and how much, how to pin it.
+func (t *text) finding(f *Finding) {
+	what := visible(strings.TrimSpace(f.Structure + " " + f.Field))
+	what = cmp.Or(what, visible(f.ID))
+	title := t.paint(cyan, cut(what, t.opt.Width-len(titleIndent)))
+	if f.File == "" {
+		t.line(titleIndent, title)
+	} else {
+		file := visible(f.File)
+		if columns(what)+columns(file)+2+len(titleIndent) <= t.opt.Width {
+			t.line(titleIndent, t.paint(bold, file), "  ", title)
+		} else {
+			t.line(titleIndent, t.paint(bold, cutFront(file, t.opt.Width-len(titleIndent))))
+			t.line(titleIndent, "  ", title)
+		}
+	}
+	t.values(f)
+	t.wrapped(detailIndent, "", f.measure())
+	if f.Note != "" {
+		t.wrapped(detailIndent, "", visible(f.Note))
+	}
+	t.files(f)
+	if f.Derived {
+		t.sources(f)
+	}
+	if f.Variation != "" {
+		t.wrapped(detailIndent+"follows: ", "", visible(f.Variation))
+	}
+	if f.Remedy != "" {
+		t.wrapped(detailIndent+"remedy: ", green, visible(f.Remedy))
+	}
+	if f.Allowed != "" {
+		t.wrapped(detailIndent+"allowed: ", "", visible(f.Allowed))
+	}
+	if t.opt.Verbose {
+		t.line(detailIndent, t.paint(dim, "id: "+visible(f.ID)))
+		t.ranges(f)
+	}
+	t.diff(f.Diff)
+}
+
+// values prints the two values side by side, or one below the other where
+// they are long.
+func (t *text) values(f *Finding) {
+	if f.A == "" && f.B == "" {
+		return
+	}
+	a, b := visible(f.A), visible(f.B)
+	room := t.opt.Width - len(detailIndent)
+	if strings.TrimSpace(f.A) == "" {
+		a = blankValue(f.A)
+	}
+	if strings.TrimSpace(f.B) == "" {
+		b = blankValue(f.B)
+	}
+	if columns(a)+columns(b)+3 <= room {
+		t.line(detailIndent, a, t.paint(dim, " → "), b)
+		return
+	}
+	if !t.opt.Verbose {
+		a, b = cutPair(a, b, room-3)
+	}
+	t.line(detailIndent, t.paint(dim, "a  "), a)
+	t.line(detailIndent, t.paint(dim, "b  "), b)
+}
+
+// blankValue is how a value shows that has nothing to see.
+func blankValue(s string) string {
+	if s == "" {
+		return "(none)"
+	}
+	return fmt.Sprintf("%q", s)
+}
+
+// measure says what made the finding differ, how many bytes it owns, how many
+// values it stands for, and where the first one lies.
+func (f *Finding) measure() string {
+	parts := []string{visible(string(f.Cause))}
+	if f.Bytes > 0 {
+		parts = append(parts, counted(f.Bytes, "byte"))
+	}
+	if f.Count > 1 {
+		parts = append(parts, counted(int64(f.Count), "value"))
+	}
+	out := strings.Join(parts, ", ")
+	if len(f.Ranges) > 0 && f.Bytes > 0 {
+		if len(f.Ranges)+f.RangesOmitted > 1 {
+			return fmt.Sprintf("%s, from offset %d", out, f.Ranges[0].Offset)
+		}
+		return fmt.Sprintf("%s at offset %d", out, f.Ranges[0].Offset)
+	}
+	return out
+}
+
+// files names the files of a finding that stands for several.
+func (t *text) files(f *Finding) {
+	n := len(f.Files) + f.FilesOmitted
+	if n == 0 || len(f.Files) == 1 && f.Files[0] == f.File {
+		return
+	}
+	if t.opt.Verbose {
+		for _, name := range f.Files {
+			t.line(detailIndent, "  ", visible(name))
+		}
+		if f.FilesOmitted > 0 {
+			t.line(detailIndent, "  … and ", commas(int64(f.FilesOmitted)), " more")
+		}
+		return
+	}
+	var names []string
+	for _, name := range f.Files[:min(len(f.Files), maxFiles)] {
+		names = append(names, cutFront(visible(name), t.opt.Width-len(detailIndent)-len("files: ,")))
+	}
+	s := strings.Join(names, ", ")
+	if more := n - len(names); more > 0 {
+		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+	}
+	t.wrapped(detailIndent+"files: ", "", strings.TrimSpace(s))
+}
+
+// sources names what a derived finding follows from.
+func (t *text) sources(f *Finding) {
+	names := f.DerivedFrom[:min(len(f.DerivedFrom), maxFiles)]
+	s := visible(strings.Join(names, ", "))
+	if more := len(f.DerivedFrom) - len(names); more > 0 {
+		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+	}
+	t.wrapped(detailIndent+"follows from: ", "", s)
+}
+
+// ranges lists where the finding lies.
+func (t *text) ranges(f *Finding) {
+	if len(f.Ranges) == 0 {
+		return
+	}
+	var spans []string
+	for _, g := range f.Ranges[:min(len(f.Ranges), maxVerboseSpans)] {
+		spans = append(spans, fmt.Sprintf("%d+%d", g.Offset, g.Length))
+	}
+	s := strings.Join(spans, ", ")
+	if more := len(f.Ranges) - len(spans) + f.RangesOmitted; more > 0 {
+		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+	}
+	t.wrapped(detailIndent+"at offset+length: ", dim, s)
+}
+
+// diff prints a unified diff, without the header: the file is named above.
+func (t *text) diff(diff string) {
+	if diff == "" {
+		return
+	}
+	lines := strings.Split(strings.TrimSuffix(diff, "\n"), "\n")
+	for len(lines) > 0 && (strings.HasPrefix(lines[0], "--- ") || strings.HasPrefix(lines[0], "+++ ")) {
+		lines = lines[1:]
+	}
+	if len(lines) == 0 {
+		return
+	}
+	t.blank()
+	shown, printed := 0, 0
+	for shown < len(lines) {
+		// One line less is not worth a line that says so.
+		if !t.opt.Verbose && printed >= maxDiffLines && len(lines)-shown > 1 {
+			break
+		}
+		run := sameMark(lines[shown:])
+		show := run
+		if !t.opt.Verbose && run > maxDiffRun+1 {
+			show = maxDiffRun
+		}
+		for _, line := range lines[shown : shown+show] {
+			t.diffLine(line)
+		}
+		if show < run {
+			t.line(detailIndent, t.paint(dim, fmt.Sprintf("%c … %s", lines[shown][0], counted(int64(run-show), "more line"))))
+			printed++
+		}
+		shown += run
+		printed += show
+	}
+	if n := len(lines) - shown; n > 0 {
+		t.line(detailIndent, t.paint(dim, fmt.Sprintf("… %s of the diff (-v shows them)", counted(int64(n), "more line"))))
+	}
+}
+
+// sameMark is how many lines from the first are removed, or added, in a row.
+func sameMark(lines []string) int {
+	if lines[0] == "" || lines[0][0] != '-' && lines[0][0] != '+' {
+		return 1
+	}
+	n := 1
+	for n < len(lines) && lines[n] != "" && lines[n][0] == lines[0][0] {
+		n++
+	}
+	return n
+}
+
+func (t *text) diffLine(line string) {
+	s := visibleLine(line)
+	if !t.opt.Verbose {
+		s = cut(s, maxDiffColumns)
+	}
+	switch {
+	case s == "":
+		t.blank()
+	case line[0] == '-':
+		t.line(detailIndent, t.paint(red, s))
+	case line[0] == '+':
+		t.line(detailIndent, t.paint(green, s))
+	case line[0] == '@':
+		t.line(detailIndent, t.paint(cyan, s))
+	default:
+		t.line(detailIndent, s)
+	}
+}
