@@ -1,0 +1,114 @@
+package split
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/judge"
+)
+
+func TestOpenRefusesWhatItCannotRead(t *testing.T) {
+	dir := t.TempDir()
+	raw := sparse(t, "raw.img", 4*mib)
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	pipe := filepath.Join(dir, "pipe")
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink("nowhere", link); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct{ path, want string }{
+		{filepath.Join(dir, "none.img"), "no such file or directory"},
+		{link, "no such file or directory"},
+		{dir, "is a directory"},
+		{pipe, "neither a file nor a block device"},
+		{os.DevNull, "neither a file nor a block device"},
+		{write("empty.img", ""), "is empty"},
+		{write("a.gz", "\x1f\x8b\x08\x00 and so on"), "gzip-compressed image: not readable yet, decompress it with `gzip -d`"},
+		{write("a.xz", "\xfd7zXZ\x00 and so on"), "xz-compressed"},
+		{write("a.zst", "\x28\xb5\x2f\xfd and so on"), "zstd-compressed"},
+	}
+	for format, name := range map[string]string{"qcow2": "qcow2", "vdi": "VDI", "vpc": "VHD", "vmdk": "VMDK", "vhdx": "VHDX", "qed": "QED"} {
+		path := filepath.Join(dir, "disk."+format)
+		judge.Must(t, "qemu-img", "convert", "-O", format, raw, path)
+		cases = append(cases, struct{ path, want string }{path, "is a " + name + " image: not readable yet, convert it with `qemu-img convert -O raw`"})
+	}
+	fixed := filepath.Join(dir, "fixed.vhd")
+	judge.Must(t, "qemu-img", "convert", "-O", "vpc", "-o", "subformat=fixed", raw, fixed)
+	cases = append(cases, struct{ path, want string }{fixed, "is a VHD image"})
+	for _, c := range cases {
+		img, err := Open(c.path)
+		if err == nil {
+			img.Close()
+			t.Errorf("%s is opened", c.path)
+			continue
+		}
+		if s := err.Error(); !strings.Contains(s, c.want) || !strings.HasPrefix(s, c.path+": ") || strings.Contains(s, "\n") {
+			t.Errorf("%s: %q, want %q", c.path, s, c.want)
+		}
+	}
+	for _, content := range []string{"x", "\x1f\x8b", strings.Repeat("BZh", 300)} {
+		img, err := Open(write("small.img", content))
+		if err != nil {
+			t.Errorf("%q: %v", content, err)
+			continue
+		}
+		tab, err := img.Table()
+		if err != nil || tab.Label != LabelNone || img.Size() != int64(len(content)) || img.Format() != "raw" {
+			t.Errorf("%q: %v, %v", content, tab, err)
+		}
+		img.Close()
+	}
+}
+
+func TestNextDataFindsWhatIsAllocated(t *testing.T) {
+	path := sparse(t, "disk.img", 8*mib)
+	patch(t, path, 2*mib+5, 1)
+	patch(t, path, 5*mib, 2)
+	img, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer img.Close()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := int64(0)
+	for at := int64(0); ; {
+		start, end, err := img.NextData(at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start < at || end < start {
+			t.Fatalf("data at %d to %d behind byte %d", start, end, at)
+		}
+		if len(bytes.Trim(content[at:start], "\x00")) != 0 {
+			t.Errorf("a hole from %d to %d holds data", at, start)
+		}
+		if start == end {
+			if start != img.Size() {
+				t.Errorf("the end is at %d of %d", start, img.Size())
+			}
+			break
+		}
+		sum += end - start
+		at = end
+	}
+	if sum > mib {
+		t.Errorf("%d bytes of data in a file with two bytes: holes are not found", sum)
+	}
+}
