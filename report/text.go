@@ -65,7 +65,7 @@ const (
 )
 
 func (t *text) paint(style, s string) string {
-	if !t.opt.Color || s == "" {
+	if !t.opt.Color || style == "" || s == "" {
 		return s
 	}
 	return "\x1b[" + style + "m" + s + "\x1b[0m"

@@ -102,6 +102,19 @@ func TestLongValuesAreCutWhereTheyAreEqual(t *testing.T) {
 	}
 }
 
+func TestBlanksAtTheEndAreSeen(t *testing.T) {
+	for in, want := range map[string]string{"/a ": `/a\x20`, "/a": "/a", "/a b": "/a b", "/a\t": `/a\t`, " ": `\x20`} {
+		if got := visible(in); got != want {
+			t.Errorf("%q: %s, want %s", in, got, want)
+		}
+	}
+	for in, want := range map[string]string{" ": "", "-": "-", "- ": `-\x20`, "-a \tb\t": "-a \tb\\t", "+\r": `+\r`} {
+		if got := visibleLine(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestSizesReadWell(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0 bytes", 1: "1 byte", 1023: "1,023 bytes", 1024: "1 KiB", 1536: "1.5 KiB",

@@ -16,8 +16,16 @@ const maxMarks = 4
 // visible makes a string from an image safe to print on one line: whatever a
 // terminal would act on (control characters, escape sequences, changes of the
 // writing direction, invisible characters, other blanks than the blank) is
-// shown as an escape.
+// shown as an escape. So is a blank at the end, which nobody would see.
 func visible(s string) string {
+	s = escape(s)
+	if strings.HasSuffix(s, " ") {
+		return s[:len(s)-1] + `\x20`
+	}
+	return s
+}
+
+func escape(s string) string {
 	plain := true
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] >= 0x7f {
@@ -65,7 +73,7 @@ func visible(s string) string {
 func visibleLine(s string) string {
 	parts := strings.Split(s, "\t")
 	for i := range parts {
-		parts[i] = visible(parts[i])
+		parts[i] = escape(parts[i])
 	}
 	out := strings.Join(parts, "\t")
 	switch {
