@@ -411,8 +411,13 @@ func TestShortenedSourceIsAnError(t *testing.T) {
 func TestAliases(t *testing.T) {
 	a := aliases{used: map[[11]byte]bool{}, next: map[string]int{}}
 	for _, c := range []struct{ name, want string }{
-		{"grün.txt", "GR_N~1  TXT"}, {"long file.html", "LONGFI~1HTM"}, {"long file 2.htm", "LONGFI~2HTM"},
-		{".bashrc", "BASHRC~1   "}, {"a.b.c", "AB~1    C  "}, {"...", "~1         "}, {"日本", "__~1       "},
+		{"grün.txt", "GR_N~1  TXT"},
+		{"long file.html", "LONGFI~1HTM"},
+		{"long file 2.htm", "LONGFI~2HTM"},
+		{".bashrc", "BASHRC~1   "},
+		{"a.b.c", "AB~1    C  "},
+		{"...", "~1         "},
+		{"日本", "__~1       "},
 	} {
 		got, err := a.alias(c.name)
 		if err != nil || string(got[:]) != c.want {

@@ -12,9 +12,14 @@ var attrNames = []struct {
 	bit  uint8
 	name string
 }{
-	{AttrReadOnly, "read-only"}, {AttrHidden, "hidden"}, {AttrSystem, "system"},
-	{AttrVolumeID, "volume label"}, {AttrDirectory, "directory"}, {AttrArchive, "archive"},
-	{0x40, "0x40"}, {0x80, "0x80"},
+	{AttrReadOnly, "read-only"},
+	{AttrHidden, "hidden"},
+	{AttrSystem, "system"},
+	{AttrVolumeID, "volume label"},
+	{AttrDirectory, "directory"},
+	{AttrArchive, "archive"},
+	{0x40, "0x40"},
+	{0x80, "0x80"},
 }
 
 // ShowAttr names the bits of DIR_Attr: "archive, read-only", "long name", "none".
