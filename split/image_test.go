@@ -112,3 +112,52 @@ func TestNextDataFindsWhatIsAllocated(t *testing.T) {
 		t.Errorf("%d bytes of data in a file with two bytes: holes are not found", sum)
 	}
 }
+
+// Images that others made end in an answer or in one line.
+func TestCorpora(t *testing.T) {
+	dir := filepath.Join("..", "..", "shared", "corpora", "containers")
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Skipf("no corpora: %v", err)
+	}
+	formats := map[string]string{".qcow2": "qcow2", ".vhd": "VHD", ".vmdk": "VMDK"}
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		img, err := Open(path)
+		if want := formats[filepath.Ext(path)]; want != "" {
+			if err == nil || !strings.Contains(err.Error(), "is a "+want+" image") {
+				t.Errorf("%s: %v", path, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if tab, err := img.Table(); err != nil || tab.Label != LabelNone {
+			t.Errorf("%s: %+v, %v", path, tab, err)
+		}
+		img.Close()
+	}
+}
+
+func TestABlockDevice(t *testing.T) {
+	judge.Root(t)
+	if testing.Short() {
+		t.Skip("sets up a loop device")
+	}
+	path := sparse(t, "disk.img", 64*mib)
+	dev := strings.TrimSpace(judge.Must(t, "losetup", "--sector-size", "4096", "--find", "--show", path))
+	defer judge.Must(t, "losetup", "-d", dev)
+	if r := judge.RunInput(t, "label: dos\nstart=256, size=1024\nstart=1280, size=4096, type=5\nstart=1536, size=1024\n", "sfdisk", "-q", "--no-reread", "--no-tell-kernel", dev); r.Status != 0 {
+		t.Fatal(r.Stderr)
+	}
+	img, tab := open1(t, dev)
+	if img.Size() != 64*mib || tab.SectorSize != 4096 || len(tab.Partitions) != 3 || tab.Partitions[2].Offset != 1536*4096 {
+		t.Errorf("%d bytes, %+v", img.Size(), tab)
+	}
+	if start, end, err := img.NextData(5); err != nil || start != 5 || end != img.Size() {
+		t.Errorf("data from %d to %d, %v", start, end, err)
+	}
+	img.Close()
+}

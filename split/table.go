@@ -90,14 +90,17 @@ func (i *Image) Table() (*Table, error) {
 
 func readTable(d Disk, sectorSize int64) (*Table, error) {
 	g, err := gpt.Read(d, d.Size(), sectorSize)
+	if sectorSize != 0 && errors.Is(err, gpt.ErrNone) {
+		g, err = gpt.Read(d, d.Size(), 0) // a disk of other sectors, copied here
+	}
 	if err != nil && !errors.Is(err, gpt.ErrNone) {
 		return nil, err
 	}
 	if sectorSize == 0 {
 		sectorSize = 512 // nothing in a boot record tells
-		if g != nil && g.Active() != nil {
-			sectorSize = g.SectorSize
-		}
+	}
+	if g != nil && g.Active() != nil {
+		sectorSize = g.SectorSize
 	}
 	m, err := mbr.Read(d, d.Size(), sectorSize)
 	if err != nil {

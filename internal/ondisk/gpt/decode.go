@@ -219,7 +219,11 @@ func (t *Table) judge(last uint64) {
 		t.warn("the backup partition table is in sector %d, not at the end of the disk in sector %d", t.Backup.LBA, last)
 	}
 	if t.Primary.Valid() && t.Backup.Valid() {
-		if t.Primary.Header.DiskGUID != t.Backup.Header.DiskGUID || !bytes.Equal(t.Primary.Entries, t.Backup.Entries) {
+		a, b := t.Primary.Header, t.Backup.Header
+		if b.AlternateLBA != t.Primary.LBA {
+			t.warn("the backup partition table says that the primary is in sector %d", b.AlternateLBA)
+		}
+		if a.DiskGUID != b.DiskGUID || a.FirstUsableLBA != b.FirstUsableLBA || a.LastUsableLBA != b.LastUsableLBA || !bytes.Equal(t.Primary.Entries, t.Backup.Entries) {
 			t.warn("the backup partition table differs from the primary, which is used")
 		}
 	}

@@ -162,7 +162,17 @@ func TestADamagedPrimaryFallsBackToTheBackup(t *testing.T) {
 	if table.Active() != table.Primary || table.Backup.Valid() || len(table.Warnings) != 1 {
 		t.Errorf("damaged backup: %v", table.Warnings)
 	}
-	// Both are: nothing to go by, but no error.
+	// The copies disagree, both with their checksums right.
+	img = bytes.Clone(good)
+	backup := table.Backup.Header
+	backup.DiskGUID[0]++
+	copy(img[len(img)-512:], Seal(backup, table.Backup.Entries))
+	table = read1(t, img, 0)
+	if !table.Backup.Valid() || table.Active() != table.Primary || len(table.Warnings) != 1 || !strings.Contains(table.Warnings[0], "differs from the primary") {
+		t.Errorf("copies that disagree: %v", table.Warnings)
+	}
+	// Both are damaged: nothing to go by, but no error.
+	img[len(img)-512+20] ^= 1
 	img[512+20] ^= 1
 	if table := read1(t, img, 0); table.Active() != nil || len(table.Partitions()) != 0 {
 		t.Error("a table with two damaged copies is used")
@@ -304,6 +314,15 @@ func FuzzRead(f *testing.F) {
 		for _, p := range table.Partitions() {
 			_ = p.Name()
 			_ = p.Sectors()
+		}
+		for _, c := range []*Copy{table.Primary, table.Backup} {
+			for _, e := range table.Extents(c) {
+				for off := e.Offset; off < e.Offset+e.Length; off += 61 {
+					if _, ok := table.At(off); !ok {
+						t.Errorf("byte %d of the %s table has no name", off, c.Name)
+					}
+				}
+			}
 		}
 		for off := int64(0); off < int64(len(img)); off += 61 {
 			if p, ok := table.At(off); ok && (p.Offset() > off || p.Offset()+int64(p.Field.Length) <= off) {

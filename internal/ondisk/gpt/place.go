@@ -41,14 +41,14 @@ func (t *Table) At(off int64) (p Place, ok bool) {
 type Extent struct{ Offset, Length int64 }
 
 // Extents are the ranges that the copy occupies: its header's sector, and its
-// array rounded up to whole sectors.
+// array to the last entry. At names every byte of them.
 func (t *Table) Extents(c *Copy) []Extent {
 	if c == nil {
 		return nil
 	}
 	out := []Extent{{int64(c.LBA) * t.SectorSize, t.SectorSize}}
 	if n := int64(len(c.Entries)); n > 0 {
-		out = append(out, Extent{int64(c.EntriesLBA) * t.SectorSize, (n + t.SectorSize - 1) / t.SectorSize * t.SectorSize})
+		out = append(out, Extent{int64(c.EntriesLBA) * t.SectorSize, n})
 	}
 	return out
 }
