@@ -189,3 +189,61 @@ func TestBaseName(t *testing.T) {
 		}
 	}
 }
+
+func TestExtractOnAFullDisk(t *testing.T) {
+	judge.Root(t)
+	img, tab := open1(t, filled(t, gptScript))
+	dir := t.TempDir()
+	judge.Must(t, "mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", dir)
+	defer judge.Must(t, "umount", dir)
+	_, err := Extract(t.Context(), img, tab, dir, Options{})
+	if err == nil || !strings.Contains(err.Error(), "nixos-p1.raw: no space left on device") {
+		t.Errorf("error %v", err)
+	}
+	if n := names(t, dir); len(n) != 0 {
+		t.Errorf("left behind: %v", n)
+	}
+}
+
+func BenchmarkExtract(b *testing.B) {
+	path := scripted(b, "nixos.img", 256*mib, "label: gpt\nstart=2048\n")
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	data := make([]byte, 64*mib)
+	rand.NewChaCha8([32]byte{1}).Read(data)
+	if _, err := f.WriteAt(data, 2*mib); err != nil {
+		b.Fatal(err)
+	}
+	img, err := Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer img.Close()
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		tab, err := img.Table()
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := Extract(b.Context(), img, tab, b.TempDir(), Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkTable(b *testing.B) {
+	path := scripted(b, "nixos.img", 256*mib, "label: gpt\nstart=2048\n")
+	for b.Loop() {
+		img, err := Open(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := img.Table(); err != nil {
+			b.Fatal(err)
+		}
+		img.Close()
+	}
+}
