@@ -377,6 +377,27 @@ func TestMinSizeIsEnoughAndNoMore(t *testing.T) {
 	}
 }
 
+func TestLargeDirectories(t *testing.T) {
+	n := 5000
+	if testing.Short() {
+		n = 500
+	}
+	root := newTree(map[string]string{"d/": ""})
+	d := root.Child("d")
+	for i := range n {
+		d.Add(&tree.Node{Name: fmt.Sprintf("file number %d.text", i), Inode: inode(tree.Regular)})
+	}
+	f, info := write(t, root, Options{Size: 40 * mebi, Type: fat.FAT32})
+	fsck(t, f.Name())
+	readBack(t, f, 40*mebi, root, info)
+	for i := range 33_000 {
+		d.Children = append(d.Children, &tree.Node{Name: fmt.Sprintf("more %d", i), Inode: inode(tree.Regular)})
+	}
+	if _, err := Write(context.Background(), f, root, Options{Size: 600 * mebi}); err == nil || !strings.Contains(err.Error(), `directory "/d" needs`) {
+		t.Errorf("more than 65,536 slots: %v", err)
+	}
+}
+
 func TestCancelEndsTheWork(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	opt := Options{Size: 16 * mebi, Progress: func(done, total int64) { cancel() }}

@@ -274,8 +274,11 @@ func TestTimes(t *testing.T) {
 		nsec  uint32
 		shown string
 	}{
-		{0, 0, "1980-01-01 00:00:00"}, {-5, 0, "1980-01-01 00:00:00"}, {315532800, 0, "1980-01-01 00:00:00"},
-		{1_700_000_001, 259_999_999, "2023-11-14 22:13:21.25"}, {951782399, 0, "2000-02-28 23:59:59"},
+		{0, 0, "1980-01-01 00:00:00"},
+		{-5, 0, "1980-01-01 00:00:00"},
+		{315532800, 0, "1980-01-01 00:00:00"},
+		{1_700_000_001, 259_999_999, "2023-11-14 22:13:21.25"},
+		{951782399, 0, "2000-02-28 23:59:59"},
 		{1 << 40, 0, "2107-12-31 23:59:59.99"},
 	} {
 		date, clock, tenth := EncodeTime(c.sec, c.nsec)
@@ -339,7 +342,10 @@ func read(t *testing.T, b []byte) {
 // FuzzImage reads whole images.
 func FuzzImage(f *testing.F) {
 	for _, v := range []Variant{FAT12, FAT32} {
-		f.Add(smallImage(f, v))
+		// Without its free clusters: what is not there reads as zeros, and a
+		// fuzzer is the quicker the shorter its inputs are.
+		b := smallImage(f, v)
+		f.Add(b[:scan(f, b).FS.ClusterOffset(8)])
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { read(t, b) })
 }
@@ -388,4 +394,81 @@ func FuzzSlots(f *testing.F) {
 			t.Errorf("%d long slots of nobody, %d entries of %d", longs, len(entries), files)
 		}
 	})
+}
+
+func TestEntryOutsideTheFATIsAnError(t *testing.T) {
+	for _, variant := range variants {
+		v := scan(t, smallImage(t, variant))
+		if _, err := v.FS.Entry(1 << 27); err == nil {
+			t.Errorf("%v: entry 2^27 is read", variant)
+		}
+		if e, err := v.FS.Entry(8); err != nil || e != variant.Bad() {
+			t.Errorf("%v: entry 8 is %#x, %v", variant, e, err)
+		}
+		r := RegionAt(regionsOf(t, v), v.FS.ClusterOffset(8)+100)
+		if r.Structure != StructBad {
+			t.Errorf("%v: cluster 8 is of %+v", variant, r)
+		}
+	}
+}
+
+// What a comparison needs: a byte that changed has one name and one path.
+func TestEveryChangedByteHasAName(t *testing.T) {
+	b := smallImage(t, FAT32)
+	v := scan(t, b)
+	regions := regionsOf(t, v)
+	g := &v.FS.Geometry
+	name := func(off int64) string {
+		r := RegionAt(regions, off)
+		if fields := SectorFields(g.Variant, r.Structure); fields != nil {
+			for _, f := range fields {
+				if int(off-r.Start) < f.End() {
+					return r.Structure + " " + f.Name
+				}
+			}
+		}
+		switch r.Structure {
+		case StructFAT, StructBackupFAT:
+			return fmt.Sprint(r.Structure, g.EntriesAt(off-r.Start+r.Logical))
+		case StructDirectory:
+			slots, err := v.Slots(r.Object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := off - r.Start + r.Logical
+			k := int(at / SlotSize)
+			if k >= len(slots) || slots[k].Kind == SlotEnd {
+				return "unused entry of " + v.Path(r.Object)
+			}
+			path := v.Path(r.Object)
+			if slots[k].Object != NoObject {
+				path = v.Path(slots[k].Object)
+			}
+			return fmt.Sprintf("%v %s %s", slots[k].Kind, slots[k].FieldAt(int(at%SlotSize)).Name, path)
+		}
+		if r.Object != NoObject {
+			return fmt.Sprintf("%s %s+%d", r.Structure, v.Path(r.Object), off-r.Start+r.Logical)
+		}
+		return r.Structure
+	}
+	root, dir := g.ClusterOffset(2), g.ClusterOffset(4)
+	for off, want := range map[int64]string{
+		3: "boot sector BS_OEMName", 67: "boot sector BS_VolID", 4*512 + 70: "backup boot sector BS_VolID",
+		512 + 488: "FSInfo FSI_Free_Count", 5*512 + 492: "backup FSInfo FSI_Nxt_Free", 3 * 512: "reserved sectors",
+		g.FATOffset(0) + 13: "FAT[3]", g.FATOffset(1) + 20: "backup FAT[5]", g.FATOffset(1) - 1: "FAT slack",
+		root + 5:                 "volume label DIR_Name /",
+		root + SlotSize + 1:      "long name LDIR_Name1 /a file with a long name.txt",
+		root + 4*SlotSize + 22:   "entry DIR_WrtTime /a file with a long name.txt",
+		root + 5*SlotSize + 1:    "deleted entry DIR_Name /",
+		root + 7*SlotSize:        "unused entry of /",
+		dir + SlotSize + 24:      ".. entry DIR_WrtDate /DIR",
+		dir + 2*SlotSize + 13:    "entry DIR_CrtTimeTenth /DIR/FILE.bin",
+		g.ClusterOffset(5) + 10:  "data /a file with a long name.txt+522",
+		g.ClusterOffset(7) + 500: "slack /DIR/FILE.bin+1012",
+		g.ClusterOffset(20):      "free space",
+	} {
+		if got := name(off); got != want {
+			t.Errorf("byte %d is %q, want %q", off, got, want)
+		}
+	}
 }

@@ -8,7 +8,7 @@ const (
 	// maxDepth is the depth of nested directories; Windows ends at 130.
 	maxDepth = 1024
 	// maxObjects is the number of files and directories of one filesystem.
-	maxObjects = 4 << 20
+	maxObjects = 2 << 20
 	// maxExtents is the number of fragments of all files together.
 	maxExtents = 4 << 20
 	// maxRegions is the number of regions.

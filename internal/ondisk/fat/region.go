@@ -40,6 +40,12 @@ type Region struct {
 // End is the offset of the first byte behind the region.
 func (r Region) End() int64 { return r.Start + r.Length }
 
+// RegionAt is the region of what Regions returned that holds the byte at off.
+// It panics where off is outside the image.
+func RegionAt(regions []Region, off int64) Region {
+	return regions[sort.Search(len(regions), func(i int) bool { return regions[i].End() > off })]
+}
+
 // Regions accounts for every byte from 0 to the image's size: sorted, without
 // gap or overlap, no region empty.
 func (v *Volume) Regions(ctx context.Context) ([]Region, error) {
@@ -180,6 +186,20 @@ func (v *Volume) clusterRegions(ctx context.Context, b *regionList) error {
 			until, _ = fs.ClusterAt(runs[k].Physical)
 		}
 		for ; c < until; c++ {
+			if c%1024 == 0 {
+				next, err := fs.skipFree(c, until)
+				if err != nil {
+					return err
+				}
+				if next > c {
+					c = next - 1
+					b.add(fs.ClusterOffset(c)+fs.ClusterSize, StructFree, NoObject, 0)
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
+					continue
+				}
+			}
 			entry, err := fs.Entry(c)
 			if err != nil {
 				return err
@@ -192,12 +212,12 @@ func (v *Volume) clusterRegions(ctx context.Context, b *regionList) error {
 				name = StructBad
 			}
 			b.add(fs.ClusterOffset(c)+fs.ClusterSize, name, NoObject, 0)
+			if len(b.list) > maxRegions {
+				return formatError(b.end, "more than %d regions", maxRegions)
+			}
 			if c%(1<<16) == 0 && ctx.Err() != nil {
 				return ctx.Err()
 			}
-		}
-		if len(b.list) > maxRegions {
-			return formatError(b.end, "more than %d regions", maxRegions)
 		}
 		if k == len(runs) {
 			break

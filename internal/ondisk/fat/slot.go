@@ -50,23 +50,6 @@ func (s *Slot) Fields() []field.Field {
 	return DirEntryLayout.Fields()
 }
 
-// BootFieldAt names the field of the byte at off, 0 to 511, of the boot sector
-// or its backup.
-func BootFieldAt(v Variant, off int) field.Field {
-	if v == FAT32 {
-		return BootSector32Layout.At(off)
-	}
-	return BootSector16Layout.At(off)
-}
-
-// BootFields lists the fields of the boot sector.
-func BootFields(v Variant) []field.Field {
-	if v == FAT32 {
-		return BootSector32Layout.Fields()
-	}
-	return BootSector16Layout.Fields()
-}
-
 // dirEntry is what one SlotFile and its long-name slots say.
 type dirEntry struct {
 	DirEntry
