@@ -1,0 +1,183 @@
+package ext4cmp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
+	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+)
+
+const format = "ext4"
+
+// side is one of the two filesystems.
+type side struct {
+	ledger.Side
+	fs      *ext4.FS
+	sb      ext4.Superblock
+	paths   map[uint32]string          // of inodes that the walk met: their first path
+	only    map[uint32]*ledger.Finding // inodes that only this side's tree has, with the finding that says so
+	regions []ext4.Region
+	touched map[uint32]bool // inodes with a differing byte in something that is theirs
+}
+
+type comparison struct {
+	ctx  context.Context
+	l    *ledger.Ledger
+	p    ledger.Pair
+	a, b *side
+
+	seed     *ledger.Finding   // what every checksum starts from, where it differs
+	hashSeed *ledger.Finding   // what hashed directories are ordered by, where it differs
+	super    []*ledger.Finding // differing fields of the primary superblock, s_checksum not among them
+	changes  []*ledger.Finding // that change what is allocated
+
+	twin     map[uint32]uint32 // inode of A → the same file's inode of B
+	twinBack map[uint32]uint32
+	pairs    []*pair // with a difference in the inode or in what it holds
+	byA      map[uint32]*pair
+	onlyA    []*lone
+	onlyB    []*lone
+
+	times      ledger.Times
+	values     ledger.Values
+	placed     *ledger.Finding // files whose blocks lie elsewhere
+	numbered   *ledger.Finding // files whose inode has another number
+	ordered    []*pair         // directories with the same names in another order
+	reordered  *ledger.Finding
+	warnings   []string
+	warnedOnce map[string]bool
+
+	ownA, ownB regionCursor
+	bitmaps    map[bitmapKey]*ledger.Finding
+	journal    journalFindings
+	dirNow     *dirBlock
+	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads
+	members    map[memberKey]bool
+}
+
+// Compare implements ledger.Comparer.
+func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
+	c := &comparison{
+		ctx: ctx, l: l, p: p,
+		twin: map[uint32]uint32{}, twinBack: map[uint32]uint32{}, byA: map[uint32]*pair{},
+		warnedOnce: map[string]bool{}, bitmaps: map[bitmapKey]*ledger.Finding{},
+		slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{},
+	}
+	var err error
+	if c.a, err = c.open("first image", p.A); err != nil {
+		return ledger.Result{}, err
+	}
+	if c.b, err = c.open("second image", p.B); err != nil {
+		return ledger.Result{}, err
+	}
+	if err := c.compareSuper(); err != nil {
+		return ledger.Result{}, err
+	}
+	if p.Aligned {
+		c.account("first image", c.a)
+		c.account("second image", c.b)
+	}
+	if err := c.walk(); err != nil {
+		return ledger.Result{}, err
+	}
+	if err := c.compareJournal(); err != nil {
+		return ledger.Result{}, err
+	}
+	c.settle()
+	if err := c.compareGroups(); err != nil {
+		return ledger.Result{}, err
+	}
+	c.linkSuper()
+	c.ownA, c.ownB = regionCursor{regions: c.a.regions}, regionCursor{regions: c.b.regions}
+	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
+}
+
+func (c *comparison) open(name string, s ledger.Side) (*side, error) {
+	fs, err := ext4.Open(s.R, s.Size)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	c.problems(name, fs.Warnings())
+	return &side{Side: s, fs: fs, sb: fs.Superblock(), paths: map[uint32]string{}, only: map[uint32]*ledger.Finding{}, touched: map[uint32]bool{}}, nil
+}
+
+// maxWarnings keeps a damaged filesystem from flooding the report.
+const maxWarnings = 20
+
+func (c *comparison) problems(name string, ps []*ext4.Problem) {
+	for _, p := range ps {
+		w := name + ": " + p.Error()
+		if c.warnedOnce[w] {
+			continue
+		}
+		c.warnedOnce[w] = true
+		switch n := len(c.warnedOnce); {
+		case n <= maxWarnings:
+			c.warnings = append(c.warnings, w)
+		case n == maxWarnings+1:
+			c.warnings = append(c.warnings, "more is damaged than is shown here: see e2fsck -fn")
+		}
+	}
+}
+
+// key is a key of this partition.
+func (c *comparison) key(structure, field, file string) ledger.Key {
+	return ledger.Key{Partition: c.p.Partition, Format: format, Structure: structure, Field: field, File: file}
+}
+
+// enter makes a finding of a whole field, with what is known of it.
+func (c *comparison) enter(k ledger.Key, what about) (f *ledger.Finding, fresh bool) {
+	f, fresh = c.l.Of(k)
+	if fresh {
+		f.Whole = true
+		f.Cause, f.Remedy = what.cause, what.remedy
+		if what.cause == "" {
+			f.Cause = report.Unknown
+		}
+		f.Follows(c.p.Cause)
+	}
+	return f, fresh
+}
+
+// consequence is the finding of a field that follows from others in every
+// file or structure where it does: one for all of them.
+func (c *comparison) consequence(structure, field string, causes ...*ledger.Finding) *ledger.Finding {
+	k := c.key(structure, field, "")
+	k.Part = "follows"
+	f, fresh := c.l.Of(k)
+	if fresh {
+		f.Whole = true
+		f.Cause = report.Content
+	}
+	for _, cause := range causes {
+		if cause == nil || cause == f {
+			continue
+		}
+		f.Cause = cause.Cause
+	}
+	return f.Follows(causes...)
+}
+
+// account finds out what each byte of the side is for, and which inodes the
+// differing spans touch.
+func (c *comparison) account(name string, s *side) {
+	regions, problems := s.fs.Regions()
+	c.problems(name, problems)
+	s.regions = regions
+	i := 0
+	for _, span := range c.p.Dirty {
+		for i < len(regions) && regions[i].End() <= span.Start {
+			i++
+		}
+		for j := i; j < len(regions) && regions[j].Start < span.End; j++ {
+			if n := regions[j].Inode; n != 0 {
+				s.touched[n] = true
+			}
+		}
+	}
+}
+
+// disk is the offset in the virtual disk of a byte of A's volume.
+func (c *comparison) disk(off int64) int64 { return c.p.A.Base + off }
