@@ -27,6 +27,7 @@ var featureSets = []struct {
 }{
 	{"default", 64, nil},
 	{"default orphan_file quota", 64, []string{"-O", "orphan_file,quota,project", "-E", "quotatype=usrquota:grpquota:prjquota"}},
+	{"4k", 160, []string{"-b", "4096"}},
 	{"1k", 48, []string{"-b", "1024"}},
 	{"2k 32bit", 48, []string{"-b", "2048", "-O", "^64bit"}},
 	{"ext2", 48, []string{"-t", "ext2"}},
@@ -47,7 +48,7 @@ var featureSets = []struct {
 
 func newImage(t testing.TB, mib int64, args ...string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "image")
+	path := filepath.Join(memoryDir(t), "image")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
@@ -60,6 +61,18 @@ func newImage(t testing.TB, mib int64, args ...string) string {
 	}
 	judge.Must(t, "mkfs.ext4", append(append([]string{"-q", "-F"}, args...), path)...)
 	return path
+}
+
+// memoryDir is a folder that is not on a disk, where there is one: unmounting
+// writes everything through, and a busy disk makes that seconds.
+func memoryDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ext4-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // mounted mounts the image while do runs.
@@ -334,6 +347,7 @@ func ourView(t testing.TB, fs *FS) map[string]object {
 func TestTheKernelSeesTheSame(t *testing.T) {
 	for _, set := range featureSets {
 		t.Run(set.name, func(t *testing.T) {
+			t.Parallel()
 			image := newImage(t, set.mib, set.args...)
 			mounted(t, image, "rw", func(dir string) { populate(t, dir) })
 			var want map[string]object
@@ -424,7 +438,7 @@ func checkHealthy(t testing.TB, fs *FS) {
 	if free != sb.FreeBlocksCount() {
 		t.Errorf("%d blocks are free, the superblock says %d", free, sb.FreeBlocksCount())
 	}
-	if fs.hasCsum() && checks < 100 {
+	if fs.hasCsum() && checks < 25 {
 		t.Errorf("only %d checksums found", checks)
 	}
 	t.Logf("%d regions, %d checksums, %v", len(regions), checks, sums)
