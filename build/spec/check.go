@@ -11,6 +11,14 @@ import (
 // make-disk-image's name becomes.
 var nameChars = regexp.MustCompile(`^[0-9A-Za-z+_?=-][0-9A-Za-z+._?=-]{0,210}$`)
 
+// fixedGUIDs are what every image has: of the disk, as sgdisk reads the
+// seed's misspelt one, and of the partitions before the root's.
+var fixedGUIDs = []string{
+	"97FD5997-F390-0B4A-A3F8-D106C1723AEA",
+	"1C06F03B-704E-4657-B9CD-681A087A2FDC",
+	"970C694F-AFD0-4B99-B750-CDB7A329AB6F",
+}
+
 // check is make-disk-image's assertions, in its order, and then what its tools
 // would have refused, or done wrong without a word.
 func (s *Spec) check() error {
@@ -35,6 +43,13 @@ func (s *Spec) check() error {
 	// Beyond the assertions.
 	if most, ok := map[string]int{"ext4": 16, "vfat": 11}[s.FSType]; ok && len(s.Label) > most {
 		return s.Errorf("label", "%q has %d bytes; %s takes %d", shorten(s.Label), len(s.Label), s.FSType, most)
+	}
+	if s.PartitionTableType != TableNone && s.PartitionTableType != TableLegacy {
+		for _, taken := range fixedGUIDs {
+			if s.RootGPUID.String() == taken {
+				return s.Errorf("rootGPUID", "%s is the GUID that make-disk-image gives the disk or another partition", taken)
+			}
+		}
 	}
 	if !nameChars.MatchString(s.Name) {
 		return s.Errorf("name", "%q is no name for Nix: letters, digits and +-._?= only, at most 211, no dot in front", shorten(s.Name))

@@ -150,6 +150,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"rootGPUID: 97FD5997-D90B-4AA3-8D16-C1723AEA73C", `s.yaml:1:12: rootGPUID: "97FD5997-D90B-4AA3-8D16-C1723AEA73C" is not a GUID; write 32 hexadecimal digits as 8-4-4-4-12`},
 		{"rootFSUID: random", `s.yaml:1:12: rootFSUID: "random" is not a GUID; write 32 hexadecimal digits as 8-4-4-4-12`},
 		{"rootGPUID: 00000000-0000-0000-0000-000000000000", `s.yaml:1:12: rootGPUID: the GUID 00000000-0000-0000-0000-000000000000 is all zeros, which means none`},
+		{"partitionTableType: efi\nrootGPUID: 1c06f03b-704e-4657-b9cd-681a087a2fdc", `s.yaml:2:1: rootGPUID: 1C06F03B-704E-4657-B9CD-681A087A2FDC is the GUID that make-disk-image gives the disk or another partition`},
 		{"label: seventeen-letters", `s.yaml:1:1: label: "seventeen-letters" has 17 bytes; ext4 takes 16`},
 		{"label: twelve-bytes\nfsType: vfat\npartitionTableType: none", `s.yaml:1:1: label: "twelve-bytes" has 12 bytes; vfat takes 11`},
 		{"bootSize: ''", `s.yaml:1:11: bootSize: is empty`},

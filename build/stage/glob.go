@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// glob expands a pattern as a shell in the C locale does: *, ? and […] within
+// glob expands a pattern as a shell does, whatever the locale: *, ? and […] within
 // one name, a leading dot only by a dot, \ before a character that stands for
 // itself, names without any of these taken as they are. The matches are
 // sorted by their bytes, and begin with the pattern's own leading part. dir is
@@ -155,9 +155,10 @@ func one(pattern, name string) (dp, dn int, ok bool) {
 			return n, size, in
 		}
 	case '\\':
-		if len(pattern) > 1 {
-			return 2, 1, pattern[1] == name[0]
+		if len(pattern) == 1 {
+			return 1, 1, false // it escapes nothing, and bash matches nothing with it
 		}
+		return 2, 1, pattern[1] == name[0]
 	}
 	return 1, 1, pattern[0] == name[0]
 }
