@@ -25,8 +25,8 @@ func (memoryReader) Close() error { return nil }
 
 func (m memory) Open() (tree.Reader, error) { return memoryReader{bytes.NewReader(m)}, nil }
 
-// zeros is content of which only a few blocks hold data: the block number
-// itself, repeated.
+// holey is content of which only a few blocks hold data: a byte that follows
+// from the block's number, repeated.
 type holey struct {
 	size int64
 	data map[int64]bool // blocks of 4096 bytes
@@ -50,12 +50,16 @@ func (r *holeyReader) ReadAt(p []byte, off int64) (int, error) {
 	if n <= 0 {
 		return 0, io.EOF
 	}
-	for i := range n {
-		b := (off + int64(i)) / 4096
-		p[i] = 0
+	for at := 0; at < n; {
+		b := (off + int64(at)) / 4096
+		piece := p[at:min(n, int((b+1)*4096-off))]
+		clear(piece)
 		if r.data[b] {
-			p[i] = byte(b%251) + 1
+			for i := range piece {
+				piece[i] = byte(b%251) + 1
+			}
 		}
+		at += len(piece)
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -75,10 +79,7 @@ func (r *holeyReader) NextData(off int64) (int64, int64, error) {
 func (*holeyReader) Close() error { return nil }
 
 // onDisk is content in a file of the machine.
-type onDisk struct {
-	path string
-	size int64
-}
+type onDisk struct{ path string }
 
 func (o onDisk) Open() (tree.Reader, error) {
 	f, err := os.Open(o.path)
@@ -114,11 +115,15 @@ func symlink(name, target string) *tree.Node {
 	return &tree.Node{Name: name, Inode: i}
 }
 
+// text is n bytes of which none is zero, others for every seed.
 func text(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
-	for i := range b {
-		b[i] = "abcdefghijklmnopqrstuvwxyz\n"[r.IntN(27)]
+	for i := 0; i < n; {
+		for x := r.Uint64(); x > 31 && i < n; x >>= 5 {
+			b[i] = "abcdefghijklmnopqrstuvwxyz\n .,-!"[x&31]
+			i++
+		}
 	}
 	return b
 }
