@@ -12,7 +12,7 @@ import (
 // encoding/json's own decoding neither sees a repeated key nor keeps the text
 // of a number or its place.
 func readJSON(file string, data []byte) (node, error) {
-	j := &jsonReader{file: file, data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1}
+	j := &jsonReader{file: file, data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1, col: 1}
 	j.dec.UseNumber()
 	n, err := j.value(0)
 	if err == nil {
@@ -36,9 +36,9 @@ type jsonReader struct {
 	data []byte
 	dec  *json.Decoder
 
-	off, start int64 // how far lines were counted, and where the line there starts
-	line       int
-	token      int64 // where the last token starts
+	off       int64 // how far lines and characters were counted
+	line, col int   // there
+	token     int64 // where the last token starts
 }
 
 // next is the next token and where it starts.
@@ -56,15 +56,18 @@ func (j *jsonReader) next() (json.Token, Pos, error) {
 // at is the place of a byte. Places are asked for in rising order.
 func (j *jsonReader) at(off int64) Pos {
 	if off < j.off {
-		j.off, j.start, j.line = 0, 0, 1
+		j.off, j.line, j.col = 0, 1, 1
 	}
 	for ; j.off < off; j.off++ {
-		if j.data[j.off] == '\n' {
+		switch b := j.data[j.off]; {
+		case b == '\n':
 			j.line++
-			j.start = j.off + 1
+			j.col = 1
+		case utf8.RuneStart(b):
+			j.col++
 		}
 	}
-	return Pos{File: j.file, Line: j.line, Col: utf8.RuneCount(j.data[j.start:off]) + 1}
+	return Pos{File: j.file, Line: j.line, Col: j.col}
 }
 
 func (j *jsonReader) value(depth int) (node, error) {

@@ -26,7 +26,8 @@ func readYAML(file string, data []byte) (n node, err error) {
 	if err := y.bound(tokens); err != nil {
 		return node{}, err
 	}
-	f, err := parser.Parse(tokens, 0)
+	// decode finds repeated keys, in the same words for YAML and JSON.
+	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) && syntax.Token != nil {
@@ -71,10 +72,14 @@ func (y *yamlReader) pos(t *token.Token) Pos {
 	return Pos{File: y.file, Line: t.Position.Line, Col: max(t.Position.Column, 1)}
 }
 
-// bound refuses nesting before the parser sees it: the parser takes time in
-// the square of the depth, and its recursion has no bound.
+// maxKeys is more than any mapping of a spec has.
+const maxKeys = 256
+
+// bound refuses nesting and mappings without end before the parser sees them:
+// the parser takes time in the square of the depth and of the number of keys,
+// and its recursion has no bound.
 func (y *yamlReader) bound(tokens token.Tokens) error {
-	flow, line, onLine := 0, 0, 0
+	flow, line, onLine, keys := 0, 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
 			line, onLine = t.Position.Line, 0
@@ -83,6 +88,7 @@ func (y *yamlReader) bound(tokens token.Tokens) error {
 		switch t.Type {
 		case token.SequenceStartType, token.MappingStartType:
 			flow++
+			keys = 0
 			deep = flow > maxDepth
 		case token.SequenceEndType, token.MappingEndType:
 			flow--
@@ -90,7 +96,13 @@ func (y *yamlReader) bound(tokens token.Tokens) error {
 			// Each indents at least one column deeper than what holds it.
 			onLine++
 			deep = onLine > maxDepth || flow <= 0 && t.Position.Column > 8*maxDepth
+			if t.Type == token.SequenceEntryType {
+				keys = 0
+			}
 		case token.MappingValueType:
+			if keys++; keys > maxKeys {
+				return errorAt(y.pos(t), "more than %d keys in one mapping", maxKeys)
+			}
 			if flow <= 0 {
 				onLine++
 				deep = onLine > maxDepth || t.Position.Column > 32*maxDepth
