@@ -66,7 +66,7 @@ func TestLayoutIsThatOfMkfsVfat(t *testing.T) {
 		sizes = append(sizes, s*512)
 	}
 	if !testing.Short() {
-		for s := int64(20000); s < 5_000_000; s = s*17/15 + 77 {
+		for s := int64(20000); s < 5_000_000; s = s*4/3 + 77 {
 			sizes = append(sizes, s*512)
 		}
 	}

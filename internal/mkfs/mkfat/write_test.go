@@ -378,7 +378,7 @@ func TestMinSizeIsEnoughAndNoMore(t *testing.T) {
 }
 
 func TestLargeDirectories(t *testing.T) {
-	n := 5000
+	n := 2000
 	if testing.Short() {
 		n = 500
 	}
