@@ -55,6 +55,8 @@ var Packages = map[string]string{
 	"xxd":        "xxd",
 	"setpriv":    "util-linux",
 	"mksquashfs": "squashfs-tools",
+	"mkfs.minix": "util-linux",
+	"mkswap":     "util-linux",
 }
 
 // sbin holds administrators' tools, which are not on an ordinary user's PATH.
