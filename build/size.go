@@ -1,0 +1,106 @@
+package build
+
+import (
+	"errors"
+
+	"github.com/reprodisk/reprodisk/build/partition"
+	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/build/stage"
+	"github.com/reprodisk/reprodisk/internal/mkfs/mkext4"
+)
+
+const (
+	mebibyte = 1 << 20
+	// gptSpace is what make-disk-image allows for the backup table: 34 sectors.
+	gptSpace = 34 * 512
+)
+
+// plan decides how large the disk is and where its partitions lie.
+func (b *builder) plan() error {
+	boot, err := partition.ParseBootSize(b.spec.BootSize)
+	if err != nil {
+		return b.spec.Errorf("bootSize", "%v", err)
+	}
+	root, err := b.rootGUID()
+	if err != nil {
+		return b.spec.Errorf("rootGPUID", "%v", err)
+	}
+	opt := partition.Options{
+		Type: partition.Type(b.spec.PartitionTableType), BootSize: boot, RootGUID: root,
+		DiskSignature: b.number("MBR disk signature"),
+	}
+	if !b.spec.DiskSize.Auto {
+		opt.DiskSize = int64(b.spec.DiskSize.Bytes)
+		b.layout, err = partition.Plan(opt)
+		if err != nil {
+			return b.spec.Errorf("diskSize", "%v", err)
+		}
+		return nil
+	}
+	sizes, err := stage.AutoSize(stage.UsageOf(b.trees[partition.Root]), int64(b.spec.AdditionalSpace), reserved(b.spec.PartitionTableType, boot))
+	if err != nil {
+		return b.spec.Errorf("diskSize", "%v", err)
+	}
+	return b.grow(opt, sizes.DiskSize)
+}
+
+// reserved is the space beside the root filesystem that make-disk-image's sum
+// allows for, in bytes.
+func reserved(table string, boot partition.BootSize) int64 {
+	switch table {
+	case spec.TableEFI, spec.TableHybrid, spec.TableEFIXBootldr:
+		return gptSpace + boot.Reserved()
+	case spec.TableLegacyGPT:
+		return gptSpace + 2*mebibyte
+	case spec.TableLegacy:
+		return mebibyte
+	}
+	return 0
+}
+
+// grow plans a disk of at least the given size, and raises it until the root
+// filesystem holds its tree: make-disk-image's sum knows of no journal and no
+// inode tables, and may be too small.
+func (b *builder) grow(opt partition.Options, size int64) error {
+	opt.DiskSize = max(size, least(opt))
+	for {
+		layout, err := partition.Plan(opt)
+		if err != nil {
+			return b.spec.Errorf("diskSize", "%v", err)
+		}
+		root := layout.Root()
+		fs, err := mkext4.Plan(b.trees[root.Role], b.ext4Options(root.Length()))
+		if err != nil {
+			return err
+		}
+		if fs.Fits {
+			b.layout = layout
+			return nil
+		}
+		need, err := mkext4.MinSize(b.trees[root.Role], b.ext4Options(root.Length()), root.Length()+1)
+		if err != nil {
+			return err
+		}
+		more := (need - root.Length() + mebibyte - 1) / mebibyte * mebibyte
+		if opt.DiskSize > 1<<60-more {
+			return b.spec.Errorf("diskSize", "%v", errors.New("the contents need more than any ext4 filesystem holds"))
+		}
+		opt.DiskSize += more
+	}
+}
+
+// least is a disk size at which the layout has room for a root partition at
+// all, in bytes.
+func least(opt partition.Options) int64 {
+	front := int64(mebibyte) // what lies before the root partition
+	switch opt.Type {
+	case partition.LegacyGPT:
+		front = 2 * mebibyte
+	case partition.EFI, partition.Hybrid, partition.EFIXBOOTLDR:
+		lba, _ := opt.BootSize.Boundary()
+		front = (int64(lba)*512 + mebibyte - 1) / mebibyte * mebibyte
+	}
+	// A MiB for the root filesystem, one behind it, and one to spare for a
+	// boundary that is no whole MiB.
+	return front + 3*mebibyte
+}
