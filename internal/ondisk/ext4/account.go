@@ -282,7 +282,7 @@ func (a *accountant) merge(fixed, files []Region) []Region {
 // and cuts everything to the bytes that are there.
 func (a *accountant) fill(in []Region) []Region {
 	fs := a.fs
-	out := make([]Region, 0, 2*len(in)+16)
+	out := make([]Region, 0, len(in)+len(in)/8+64)
 	var b bitmapReader
 	b.fs, b.ps, b.group = fs, &a.ps, -1
 	end := min(int64(fs.blocks)*fs.blockSize, fs.size)

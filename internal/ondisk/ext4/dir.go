@@ -24,11 +24,19 @@ const dirChunk = 256 << 10
 // returned; what is damaged is listed as problems.
 func (fs *FS) ReadDir(d DiskInode, visit func(Dirent) error) ([]*Problem, error) {
 	var ps problems
-	err := fs.readDir(d, &ps, visit)
+	budget := fs.blocks
+	err := fs.readDir(d, &ps, &budget, visit)
 	return ps.done(), err
 }
 
-func (fs *FS) readDir(d DiskInode, ps *problems, visit func(Dirent) error) error {
+// maxBadBlocks is how many blocks in a row may be no directory blocks at all
+// before the rest of a directory is given up.
+const maxBadBlocks = 64
+
+// readDir reads at most *budget blocks, which it counts down. The blocks of a
+// sound volume each belong to one directory, but a crafted one can make every
+// inode a directory of all its blocks.
+func (fs *FS) readDir(d DiskInode, ps *problems, budget *uint64, visit func(Dirent) error) error {
 	if d.Raw.Type() != tree.Directory {
 		return problemf(d.Offset, "inode %d is no directory", d.Number)
 	}
@@ -42,6 +50,7 @@ func (fs *FS) readDir(d DiskInode, ps *problems, visit func(Dirent) error) error
 	bs := uint64(fs.blockSize)
 	end := (d.Raw.Size() + bs - 1) / bs
 	var buf []byte
+	bad := 0
 	for _, run := range m.Runs {
 		if run.Logical >= end {
 			break
@@ -53,6 +62,11 @@ func (fs *FS) readDir(d DiskInode, ps *problems, visit func(Dirent) error) error
 		left := min(run.Blocks, end-run.Logical)
 		for done := uint64(0); done < left; {
 			n := min(left-done, max(1, dirChunk/bs))
+			if n > *budget {
+				ps.add(d.Offset, "inode %d: directories take more blocks than the volume's %d; not read further", d.Number, fs.blocks)
+				return nil
+			}
+			*budget -= n
 			if need := int(n * bs); len(buf) < need {
 				buf = make([]byte, need)
 			}
@@ -73,13 +87,21 @@ func (fs *FS) readDir(d DiskInode, ps *problems, visit func(Dirent) error) error
 			for i := uint64(0); i < n; i++ {
 				block := part[i*bs : (i+1)*bs]
 				at := off + int64(i*bs)
+				broken := false
 				err := fs.eachDirent(block, func(o int, ino uint32, ft uint8, name []byte) error {
 					return visit(Dirent{Inode: ino, Type: ft, Name: name, Offset: at + int64(o), Block: run.Logical + done + i})
 				}, func(o int, what string) {
+					broken = o == 0
 					ps.add(at+int64(o), "inode %d: directory block %d: %s", d.Number, run.Logical+done+i, what)
 				})
 				if err != nil {
 					return err
+				}
+				if !broken {
+					bad = 0
+				} else if bad++; bad == maxBadBlocks {
+					ps.add(at, "inode %d: %d blocks in a row are no directory blocks; not read further", d.Number, bad)
+					return nil
 				}
 			}
 			done += n

@@ -16,7 +16,6 @@ import (
 func TestDumpe2fsSaysTheSame(t *testing.T) {
 	for _, set := range featureSets {
 		t.Run(set.name, func(t *testing.T) {
-			t.Parallel()
 			image := newImage(t, set.mib, append([]string{"-L", "a label", "-m", "3"}, set.args...)...)
 			fs := openImage(t, image)
 			s := fs.Superblock()

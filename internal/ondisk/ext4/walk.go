@@ -30,7 +30,7 @@ const maxPath = 32 << 10
 // Names in an encrypted directory are shown in base64 (RFC 4648 section 5),
 // since the stored bytes may hold anything.
 func (fs *FS) Walk(visit func(Entry) error) ([]*Problem, error) {
-	w := walker{fs: fs, visit: visit, seen: map[uint32]uint64{}}
+	w := walker{fs: fs, visit: visit, budget: fs.blocks, seen: map[uint32]uint64{}}
 	root, err := fs.Inode(RootIno)
 	if err != nil {
 		return nil, err
@@ -47,10 +47,11 @@ func (fs *FS) Walk(visit func(Entry) error) ([]*Problem, error) {
 }
 
 type walker struct {
-	fs    *FS
-	visit func(Entry) error
-	ps    problems
-	seen  map[uint32]uint64 // directories met so far: a bit an inode, 64 to a word
+	fs     *FS
+	visit  func(Entry) error
+	ps     problems
+	budget uint64            // directory blocks that may still be read
+	seen   map[uint32]uint64 // directories met so far: a bit an inode, 64 to a word
 }
 
 // enter tells whether a directory is met for the first time.
@@ -72,7 +73,7 @@ func (w *walker) dir(d DiskInode, path string) error {
 	var names []byte
 	var list []name
 	encrypted := d.Raw.Flags()&InodeEncrypt != 0
-	err := w.fs.readDir(d, &w.ps, func(e Dirent) error {
+	err := w.fs.readDir(d, &w.ps, &w.budget, func(e Dirent) error {
 		if string(e.Name) == "." || string(e.Name) == ".." {
 			return nil
 		}

@@ -24,8 +24,8 @@ const (
 	InBlock                   // in the block i_file_acl
 )
 
-// maxXattrValue is the longest value that is read (EXT4_XATTR_SIZE_MAX).
-const maxXattrValue = 1 << 24
+// maxXattrValue is the longest value that Linux takes (XATTR_SIZE_MAX).
+const maxXattrValue = 64 << 10
 
 // Xattrs reads an inode's extended attributes, sorted by name. The attribute
 // that holds inline data is not one of them. What is damaged is left out, and
