@@ -217,6 +217,9 @@ func (l *Ledger) resolve() {
 		}
 		f.from = kept
 		f.derived = len(kept) > 0
+		if f.derived && f.Cause == report.Unknown {
+			f.Cause = kept[0].Cause // why it differs is why that does
+		}
 		colour[f] = black
 	}
 	for i := len(l.all) - 1; i >= 0; i-- {

@@ -3,6 +3,7 @@ package ledger
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -98,11 +99,7 @@ func (t *Times) settleGroup(l *Ledger, key Key, group []timeItem, fill func(f *F
 		loD, hiD = min(loD, it.delta()), max(hiD, it.delta())
 	}
 	f.A, f.B = showSpan(loA, hiA), showSpan(loB, hiB)
-	if loD == hiD {
-		f.Note = fmt.Sprintf("B is %s", showDelta(loD))
-	} else {
-		f.Note = fmt.Sprintf("B is %s to %s", showDelta(loD), showDelta(hiD))
-	}
+	f.Note = "B is " + showDeltas(loD, hiD)
 	fill(f)
 }
 
@@ -129,27 +126,49 @@ func showSpan(lo, hi tree.Time) string {
 	return field.ShowTime(lo.Sec, lo.Nsec) + " … " + field.ShowTime(hi.Sec, hi.Nsec)
 }
 
-// showDelta renders a difference of seconds: "27 s later", "2 h 3 min 4 s earlier".
-func showDelta(sec int64) string {
-	if sec == 0 {
+// showDeltas renders a difference of seconds, or a range of them: "27 s later",
+// "26 s to 2 min 1 s later", "3 s earlier to 1 s later".
+func showDeltas(lo, hi int64) string {
+	switch {
+	case lo == 0 && hi == 0:
 		return "less than a second apart"
+	case lo == hi:
+		return showSeconds(lo) + " " + direction(lo)
+	case lo >= 0:
+		return showSeconds(lo) + " to " + showSeconds(hi) + " later"
+	case hi <= 0:
+		return showSeconds(hi) + " to " + showSeconds(lo) + " earlier"
 	}
-	word := "later"
+	return showSeconds(lo) + " earlier to " + showSeconds(hi) + " later"
+}
+
+func direction(sec int64) string {
+	if sec < 0 {
+		return "earlier"
+	}
+	return "later"
+}
+
+// showSeconds renders a number of seconds without its sign: "2 h 3 min 4 s".
+func showSeconds(sec int64) string {
 	n := uint64(sec)
 	if sec < 0 {
-		word, n = "earlier", -n
+		n = -n
 	}
-	s := ""
+	var parts []string
 	for _, u := range []struct {
 		n    uint64
 		name string
 	}{{86400, "d"}, {3600, "h"}, {60, "min"}, {1, "s"}} {
 		if n >= u.n {
-			s += fmt.Sprintf("%d %s ", n/u.n, u.name)
+			parts = append(parts, fmt.Sprintf("%d %s", n/u.n, u.name))
 			n %= u.n
 		}
 	}
-	return s + word
+	if len(parts) == 0 {
+		return "0 s"
+	}
+	return strings.Join(parts, " ")
 }
 
 // Values collects values other than times that differ in many objects, so
