@@ -120,3 +120,18 @@ func unpack(t testing.TB, name string) (sectors, int64) {
 	}
 	return s, s.size
 }
+
+// A string whose character set is not UDF's says nothing.
+func TestAForeignCharacterSetHidesTheIdentifier(t *testing.T) {
+	disc, size := unpack(t, "udf2048")
+	const primary, charset = 96 * 2048 / 512, 200
+	disc.data[primary][charset+1] = 'X'
+	var parts []planted
+	for no, d := range disc.data {
+		parts = append(parts, planted{no * 512, d})
+	}
+	path := plant(t, size, parts...)
+	if got, said := identify(t, path), blkid(t, path); got.UUID != "" || said.UUID != "" || got.Version != said.Version {
+		t.Errorf("identified as %q, blkid says %q", got, said)
+	}
+}

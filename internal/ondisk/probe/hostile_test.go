@@ -89,6 +89,7 @@ func FuzzIdentify(f *testing.F) {
 		images[i], _ = unpack(f, fixtures[i].file)
 	}
 	f.Fuzz(func(t *testing.T, which uint8, at, size int64, patch []byte) {
+		patch = patch[:min(len(patch), pageSize)]
 		c := &counter{r: patched{images[int(which)%len(images)], at, patch}}
 		info, err := Identify(c, size)
 		if err != nil {

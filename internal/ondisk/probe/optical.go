@@ -105,10 +105,12 @@ func decodeUDF(s *source, _ magic) (Info, bool) {
 			break
 		}
 		switch kind := le.Uint16(d); {
-		case kind == udfPrimary && info.UUID == "":
+		case kind == udfPrimary && info.UUID == "" && udfCharset(d[200:264]):
 			info.UUID = udfUUID(d[72:200]) // VolumeSetIdentifier
-		case kind == udfLogical && info.Label == "":
-			info.Label = udfString(d[84:212]) // LogicalVolumeIdentifier
+		case kind == udfLogical:
+			if info.Label == "" && udfCharset(d[20:84]) {
+				info.Label = udfString(d[84:212]) // LogicalVolumeIdentifier
+			}
 			if strings.HasPrefix(string(d[217:240]), "*OSTA UDF Compliant") {
 				revision = le.Uint16(d[240:])
 			}
@@ -181,6 +183,12 @@ func udfReadRevision(s *source, at, block int64) uint16 {
 		return 0
 	}
 	return le.Uint16(use[40:])
+}
+
+// udfCharset tells whether a charspec (UDF 2.60, section 2.1.2) is the one that
+// UDF prescribes, without which a dstring cannot be read.
+func udfCharset(b []byte) bool {
+	return b[0] == 0 && text(b[1:]) == "OSTA Compressed Unicode"
 }
 
 // udfString decodes a dstring (UDF 2.60, section 2.1.3): a byte that tells the
