@@ -54,16 +54,16 @@ func (s *source) identify() Info {
 		if found == 0 {
 			first = info
 		}
-		// What lies under an array or a cipher is not looked at: whatever
-		// seems to be there is a leftover, or belongs to one layer further in.
-		if s.size <= tiny || found == 0 && (sig.usage == raid || sig.usage == crypto) {
+		if s.size <= tiny {
 			return first
 		}
 		found++
-		shareable = shareable && sig.tolerant
+		// What lies under an array or a cipher is not looked at: whatever
+		// seems to be there is a leftover, or belongs to one layer further in.
 		if sig.usage == raid || sig.usage == crypto {
 			break
 		}
+		shareable = shareable && sig.tolerant
 	}
 	if found > 1 && !shareable {
 		return Info{}
