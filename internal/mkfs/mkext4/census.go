@@ -3,7 +3,6 @@ package mkext4
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"sort"
 	"strings"
@@ -69,6 +68,24 @@ func (c *census) at(ino uint32) *object {
 // lastIno is the highest inode number in use; all below it are in use too.
 func (c *census) lastIno() uint32 { return inoOf(len(c.objects) - 1) }
 
+// trail is the way to a node. Messages need it as a path; a walk does not.
+type trail struct {
+	up   *trail
+	name string
+}
+
+func (t *trail) String() string {
+	if t.up == nil {
+		return "/"
+	}
+	var names []string
+	for ; t.up != nil; t = t.up {
+		names = append(names, t.name)
+	}
+	slices.Reverse(names)
+	return "/" + strings.Join(names, "/")
+}
+
 // takeCensus walks the tree and checks everything that can be checked without
 // reading a file.
 func takeCensus(root *tree.Node, o Options) (*census, error) {
@@ -80,7 +97,8 @@ func takeCensus(root *tree.Node, o Options) (*census, error) {
 		Mode: tree.Directory | 0o700, Origin: "/" + lostFoundName,
 		Atime: o.Epoch, Mtime: o.Epoch, Ctime: o.Epoch, Btime: o.Epoch,
 	}
-	rootChildren, err := sortedChildren("/", root)
+	top := &trail{}
+	rootChildren, err := sortedChildren(top, root)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +116,10 @@ func takeCensus(root *tree.Node, o Options) (*census, error) {
 		{Inode: lf, parent: ext4.RootIno, links: 1},
 	}
 	c.index[root.Inode] = ext4.RootIno
-	if err := c.note("/", 0); err != nil {
+	if err := c.note(top, 0); err != nil {
 		return nil, err
 	}
-	if err := c.walk("/", rootChildren, ext4.RootIno, lf); err != nil {
+	if err := c.walk(top, rootChildren, ext4.RootIno, lf); err != nil {
 		return nil, err
 	}
 	for i := range c.objects {
@@ -121,16 +139,16 @@ func takeCensus(root *tree.Node, o Options) (*census, error) {
 	return c, nil
 }
 
-func (c *census) walk(dir string, children []*tree.Node, parent uint32, lostFound *tree.Inode) error {
+func (c *census) walk(dir *trail, children []*tree.Node, parent uint32, lostFound *tree.Inode) error {
 	for _, n := range children {
+		where := &trail{dir, n.Name}
 		if ino, ok := c.index[n.Inode]; ok {
 			if n.IsDir() {
-				return fmt.Errorf("ext4: %s: a directory cannot have a second name", path.Join(dir, n.Name))
+				return fmt.Errorf("ext4: %s: a directory cannot have a second name", where)
 			}
 			c.at(ino).links++
 			continue
 		}
-		where := dir + n.Name
 		var i int
 		if n.Inode == lostFound {
 			i = 1
@@ -156,7 +174,7 @@ func (c *census) walk(dir string, children []*tree.Node, parent uint32, lostFoun
 		ob := &c.objects[i]
 		ob.children, ob.parent, ob.links = kids, parent, 2
 		c.at(parent).links++
-		if err := c.walk(where+"/", kids, ino, nil); err != nil {
+		if err := c.walk(where, kids, ino, nil); err != nil {
 			return err
 		}
 	}
@@ -164,7 +182,7 @@ func (c *census) walk(dir string, children []*tree.Node, parent uint32, lostFoun
 }
 
 // note checks one object and adds up the blocks it needs.
-func (c *census) note(where string, i int) error {
+func (c *census) note(where *trail, i int) error {
 	ob := &c.objects[i]
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("ext4: %s: %s", where, fmt.Sprintf(format, args...))
@@ -238,7 +256,7 @@ func (c *census) name(i *tree.Inode) string {
 
 // sortedChildren checks the names in a directory and returns its entries in
 // the order of their bytes, without changing the tree.
-func sortedChildren(where string, n *tree.Node) ([]*tree.Node, error) {
+func sortedChildren(where *trail, n *tree.Node) ([]*tree.Node, error) {
 	kids := n.Children
 	for _, k := range kids {
 		if k == nil || k.Inode == nil {

@@ -9,9 +9,6 @@ import (
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
-// chunkBytes is the least that is read of a large file at a time.
-const chunkBytes = 64 * blockSize
-
 // errFull says that the free blocks have run out.
 var errFull = errors.New("ext4: no block is free")
 
@@ -114,7 +111,7 @@ func (w *writer) writeLarge(ctx context.Context, m *fileMap, i *tree.Inode) (err
 // blocks together over those that are zeros, and gives them their places.
 func (w *writer) copyChunk(m *fileMap, i *tree.Inode, r io.ReaderAt, off, end int64) (int64, error) {
 	goal := w.space.next()
-	room, err := w.data.room(int64(goal*blockSize), chunkBytes)
+	room, err := w.data.room(int64(goal * blockSize))
 	if err != nil {
 		return 0, err
 	}

@@ -47,7 +47,6 @@ func (c *census) dirBlocks(ob *object, ino uint32) (uint64, error) {
 
 // dirWriter fills directory blocks.
 type dirWriter struct {
-	c     *census
 	seed  uint32 // of the directory's inode
 	block []byte // in work
 	at    int    // offset of the next record
@@ -93,7 +92,7 @@ func (d *dirWriter) finish() []byte {
 // writeDir hands the directory's blocks to put, in their order. put must not
 // keep the slice.
 func (c *census) writeDir(ob *object, ino, seed uint32, put func([]byte) error) error {
-	d := &dirWriter{c: c, seed: seed, block: make([]byte, blockSize)}
+	d := &dirWriter{seed: seed, block: make([]byte, blockSize)}
 	if !oneBlock(ob.children) {
 		return c.writeHashedDir(d, ob, ino, put)
 	}

@@ -267,3 +267,19 @@ func TestBadOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestDeepTree(t *testing.T) {
+	root := dir("")
+	at := root
+	for range 3000 {
+		next := dir("d")
+		at.Children = []*tree.Node{next}
+		at = next
+	}
+	at.Children = []*tree.Node{file("x", text(1, 10))}
+	clean(t, image(t, root, options(64<<20)))
+	at.Children[0].Name = "a/b"
+	if _, err := Plan(root, options(64<<20)); err == nil || !strings.Contains(err.Error(), "/d/d/d: the name") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -34,6 +34,7 @@ type Options struct {
 
 	// Epoch is the time in the superblock, and of the inodes that the tree
 	// does not hold: the journal, lost+found where the tree has none, and so on.
+	// From 1970 to 2446.
 	Epoch tree.Time
 
 	// ReservedPercent of the blocks are for the superuser alone, 0 to 50.
@@ -85,8 +86,8 @@ func (o Options) check() (Options, error) {
 	if o.Size < 0 {
 		return o, fmt.Errorf("ext4: a size of %d bytes is negative", o.Size)
 	}
-	if o.Epoch.Sec < -1<<31 || o.Epoch.Sec >= 1<<34-1<<31 {
-		return o, fmt.Errorf("ext4: the epoch of %d s cannot be stored in a superblock", o.Epoch.Sec)
+	if o.Epoch.Sec < 0 || o.Epoch.Sec >= 1<<34-1<<31 || o.Epoch.Nsec >= 1e9 {
+		return o, fmt.Errorf("ext4: the epoch of %d s %d ns is not between 1970 and 2446", o.Epoch.Sec, o.Epoch.Nsec)
 	}
 	return o, nil
 }

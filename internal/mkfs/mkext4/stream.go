@@ -70,13 +70,13 @@ func (s *stream) flush() error {
 // put writes data at the byte offset off.
 func (s *stream) put(off int64, data []byte) error {
 	for len(data) > 0 {
-		if off != s.off+int64(len(s.buf)) || len(s.buf) == cap(s.buf) {
+		if off != s.off+int64(len(s.buf)) || s.left() == 0 {
 			if err := s.flush(); err != nil {
 				return err
 			}
 			s.off = off
 		}
-		n := min(len(data), cap(s.buf)-len(s.buf))
+		n := min(len(data), s.left())
 		s.buf = append(s.buf, data[:n]...)
 		data = data[n:]
 		off += int64(n)
@@ -84,17 +84,24 @@ func (s *stream) put(off int64, data []byte) error {
 	return nil
 }
 
-// room is where the caller may prepare at least least bytes that belong at
-// the byte offset off; commit then says how many there are. Nothing else may
+// room is where the caller may prepare bytes that belong at the byte offset
+// off; commit then says how many there are. Nothing else may
 // be called in between.
-func (s *stream) room(off int64, least int) ([]byte, error) {
-	if off != s.off+int64(len(s.buf)) || cap(s.buf)-len(s.buf) < least {
+func (s *stream) room(off int64) ([]byte, error) {
+	if off != s.off+int64(len(s.buf)) || s.left() == 0 {
 		if err := s.flush(); err != nil {
 			return nil, err
 		}
 		s.off = off
 	}
-	return s.buf[len(s.buf):cap(s.buf)], nil
+	return s.buf[len(s.buf) : len(s.buf)+s.left()], nil
+}
+
+// left is how much more the piece at hand takes. Pieces end where the offset
+// is a multiple of their size, which page caches like.
+func (s *stream) left() int {
+	size := int64(cap(s.buf))
+	return int(size - s.off%size - int64(len(s.buf)))
 }
 
 func (s *stream) commit(n int) { s.buf = s.buf[:len(s.buf)+n] }
