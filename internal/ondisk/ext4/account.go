@@ -33,6 +33,7 @@ type accountant struct {
 	nodes  map[uint64]struct{} // blocks of mappings met so far
 	d      DiskInode           // the inode that is walked
 	kind   Structure           // of its content
+	told   [2]int64            // block and inode of the last overlap
 }
 
 func (a *accountant) claim(s Structure, start, length, logical int64, group, inode uint32) {
@@ -243,6 +244,11 @@ func cutFront(r Region, at int64) Region {
 }
 
 func (a *accountant) overlap(r, by Region) {
+	at := [2]int64{r.Start / a.fs.blockSize, int64(r.Inode)}
+	if a.told == at {
+		return // of the same block, a file's end was told already
+	}
+	a.told = at
 	who := func(r Region) string {
 		if r.Inode != 0 {
 			return r.Structure.String() + " of inode " + utoa(r.Inode)

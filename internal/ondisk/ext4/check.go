@@ -198,3 +198,6 @@ func CheckJournalSuperblock(raw []byte) Check {
 	}
 	return Check{s.Checksum, JournalSuperblockChecksum(raw), true}
 }
+
+// ChecksumSeed is what the volume's metadata checksums start from.
+func (fs *FS) ChecksumSeed() uint32 { return fs.seed }
