@@ -283,3 +283,25 @@ func TestDeepTree(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestMinSizeWithManyInodes must not take longer the more inodes are asked for.
+func TestMinSizeWithManyInodes(t *testing.T) {
+	for _, n := range []uint32{1000, 100_000, 5_000_000, 1 << 28, 1<<32 - 1} {
+		o := options(0)
+		o.Inodes = n
+		size, err := MinSize(dir(""), o, 0)
+		if n > 1<<31 {
+			if err == nil {
+				t.Errorf("%d inodes: %d bytes", n, size)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.Size = size
+		if g, err := Plan(dir(""), o); err != nil || !g.Fits || g.Inodes < uint64(n) {
+			t.Errorf("%d inodes in %d bytes: %+v, %v", n, size, g, err)
+		}
+	}
+}

@@ -71,12 +71,13 @@ func MinSize(root *tree.Node, opt Options, atLeast int64) (int64, error) {
 func (c *census) minSize(content uint64, atLeast int64) (int64, error) {
 	inodes := uint64(c.lastIno())
 	need := c.fixed + content
-	least := (need + inodes/inodesPerBlock) * blockSize
+	least := (need + max(inodes, uint64(c.opt.Inodes))/inodesPerBlock) * blockSize
 	const limit = (maxBlocks + 1) * blockSize
 	if least >= limit || atLeast >= limit {
 		return 0, fmt.Errorf("ext4: the tree needs a volume of 16 TiB or more, which is not supported")
 	}
 	size := max(mebibyte, roundUp(int64(least), mebibyte), roundUp(atLeast, mebibyte))
+	size = c.firstShape(size, limit)
 	for size < limit {
 		s, err := shapeOf(c.opt, size, inodes)
 		step := int64(mebibyte)
@@ -99,6 +100,33 @@ func (c *census) minSize(content uint64, atLeast int64) (int64, error) {
 		size += step
 	}
 	return 0, fmt.Errorf("ext4: the tree needs a volume of 16 TiB or more, which is not supported")
+}
+
+// firstShape is the smallest size, a multiple of 1 MiB from size on, that has
+// room for its inodes; limit where there is none.
+func (c *census) firstShape(size, limit int64) int64 {
+	ok := func(size int64) bool {
+		_, err := shapeOf(c.opt, size, uint64(c.lastIno()))
+		return err == nil
+	}
+	if ok(size) {
+		return size
+	}
+	bad, good := size, size
+	for step := int64(mebibyte); !ok(good); step *= 2 {
+		if bad = good; good+step >= limit {
+			return limit
+		}
+		good += step
+	}
+	for good-bad > mebibyte {
+		if mid := bad + (good-bad)/2/mebibyte*mebibyte; ok(mid) {
+			good = mid
+		} else {
+			bad = mid
+		}
+	}
+	return good
 }
 
 func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
