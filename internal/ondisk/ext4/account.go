@@ -13,7 +13,10 @@ import (
 // the filesystem's own go before files, and lower ones before higher ones;
 // that, and what is damaged, is listed as problems.
 func (fs *FS) Regions() ([]Region, []*Problem) {
-	a := accountant{fs: fs, nodes: map[uint64]struct{}{}}
+	a := accountant{fs: fs, nodes: map[uint64]struct{}{}, room: fs.blocks}
+	if fs.sb.HasRoCompat(RoCompatSharedBlocks) {
+		a.room *= 4
+	}
 	a.fixed()
 	fixed := a.settle(a.claims)
 	a.claims = nil
@@ -33,6 +36,7 @@ type accountant struct {
 	nodes  map[uint64]struct{} // blocks of mappings met so far
 	d      DiskInode           // the inode that is walked
 	kind   Structure           // of its content
+	room   uint64              // blocks that files may still map; only crafted ones map more than there are
 	told   [2]int64            // block and inode of the last overlap
 }
 
@@ -191,6 +195,14 @@ func (a *accountant) run(r Run) {
 	if a.kind == ReservedDescriptors {
 		return // claimed with the superblocks
 	}
+	if r.Blocks > a.room {
+		if a.room > 0 {
+			a.ps.add(a.d.Offset, "inode %d: files map more blocks than the volume's %d; what is beyond is left out", a.d.Number, fs.blocks)
+		}
+		a.room = 0
+		return
+	}
+	a.room -= r.Blocks
 	start, length := int64(r.Physical)*fs.blockSize, int64(r.Blocks)*fs.blockSize
 	logical := int64(r.Logical) * fs.blockSize
 	g := fs.groupOf(r.Physical)
