@@ -125,7 +125,10 @@ func seal(dst []Part, n, length int) []Part {
 		}
 		end = max(end, p.End())
 	}
-	if whole && end == length {
+	if whole {
+		if end < length {
+			dst = append(dst, part("unused", end, length-end, field.Reserved, ""))
+		}
 		return dst
 	}
 	in := slices.Clone(added)
