@@ -18,9 +18,10 @@
 // it and from the size; a layout places the shape's tables; then the blocks
 // that are left are given out in ascending order, first to the journal, then
 // to directories and attributes, then to the files in the order of the tree,
-// while they are read. Superblocks, descriptors and bitmaps come last. So a
-// target that is written to completion has no holes among its used blocks,
-// and nothing is written behind them.
+// while they are read. Superblocks, descriptors and bitmaps come last. Nothing
+// is moved or freed on the way, so the used blocks are the tables and all
+// blocks up to a mark; what lies behind it is never written, and groups in
+// which nothing is used are marked as not initialised.
 //
 // Placement differs from mke2fs in one point: the journal lies in front of
 // the data, not in the middle of the volume, so that data is contiguous and
