@@ -1,0 +1,90 @@
+package split
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+)
+
+// format is a kind of image that is told by its content.
+type format struct {
+	name   string // for a person
+	offset int64  // of the magic bytes; counted from the end where it is negative
+	magic  string
+	check  func(io.ReaderAt) bool // what else must hold; nil: nothing
+	open   opener                 // nil: the format is refused by name
+	remedy string                 // what to do about a format that is refused
+}
+
+// opener opens an image of one format. The image takes the file over, and its
+// Close closes it; where there is an error, the caller does.
+type opener func(context.Context, *source) (container.Image, error)
+
+// source is the file of an image that is to be opened: its bytes, its size and
+// its holes, and what may be read beside it.
+type source struct {
+	container.Disk
+	path string // of the file, or of the compressed file that it was in
+	opt  OpenOptions
+}
+
+const (
+	convert = "convert it with `qemu-img convert -O raw`"
+	unpack  = "decompress it with "
+)
+
+// formats lists every kind that is told from a raw disk, in the order in which
+// they are looked for. One with an opener is read, one without is refused. A
+// fixed VHD is a raw disk with a footer behind it; taking it for raw would
+// make its disk 512 bytes too long.
+var formats = []format{
+	{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x02", remedy: convert},
+	{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x03", remedy: convert},
+	{name: "qcow", magic: "QFI\xfb", remedy: convert},
+	{name: "QED", magic: "QED\x00", remedy: convert},
+	{name: "VDI", offset: 0x40, magic: "\x7f\x10\xda\xbe", check: isVDI, remedy: convert},
+	{name: "VHD", magic: "conectix", remedy: convert},
+	{name: "VHD", offset: -512, magic: "conectix", remedy: convert},
+	{name: "VHDX", magic: "vhdxfile", remedy: convert},
+	{name: "VMDK", magic: "KDMV", remedy: convert},
+	{name: "VMDK", magic: "COWD", remedy: convert},
+	{name: "VMDK", magic: "# Disk DescriptorFile", remedy: convert},
+	{name: "gzip-compressed", magic: "\x1f\x8b\x08", remedy: unpack + "`gzip -d`"},
+	{name: "xz-compressed", magic: "\xfd7zXZ\x00", remedy: unpack + "`xz -d`"},
+	{name: "zstd-compressed", magic: "\x28\xb5\x2f\xfd", remedy: unpack + "`zstd -d`"},
+	{name: "bzip2-compressed", offset: 4, magic: "1AY&SY", remedy: unpack + "`bzip2 -d`"},
+}
+
+// sniff finds the format of an image; it is nil for a raw one.
+func sniff(r io.ReaderAt, size int64) (*format, error) {
+	for i := range formats {
+		f := &formats[i]
+		off := f.offset
+		if off < 0 {
+			off += size
+		}
+		if off < 0 {
+			continue
+		}
+		b := make([]byte, len(f.magic))
+		n, err := r.ReadAt(b, off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, err
+		}
+		if bytes.Equal(b[:n], []byte(f.magic)) && (f.check == nil || f.check(r)) {
+			return f, nil
+		}
+	}
+	return nil, nil
+}
+
+// isVDI checks the text that every VDI begins with: four bytes inside a raw
+// disk's boot code prove too little.
+func isVDI(r io.ReaderAt) bool {
+	b := make([]byte, 4)
+	_, err := r.ReadAt(b, 0)
+	return err == nil && string(b) == "<<< "
+}
