@@ -255,6 +255,9 @@ func TestOneChangeIsOneRoot(t *testing.T) {
 		{"a directory more", func(p string) { debugfs(t, p, "mkdir /usr/added\n") }, "p0/ext4/directory/entry:/usr/added", report.Content},
 		{"a block marked as used", func(p string) { debugfs(t, p, "setb 30000\n") }, "p0/ext4/block-bitmap/bits#group-0", report.Unknown},
 		{"slack of a directory", func(p string) { patch(t, p, block("/etc")+3000) }, "p0/ext4/directory/slack:/etc", report.Residue},
+		{"a renamed file", func(p string) { patch(t, p, direntry(base, t, "/etc", "empty")+8, 'f') }, "p0/ext4/directory/name:/etc/empty", report.Content},
+		{"a name more", func(p string) { debugfs(t, p, "ln /etc/empty /etc/empty2\n") }, "p0/ext4/directory/entry:/etc/empty2", report.Content},
+		{"a cleared inode", func(p string) { debugfs(t, p, "clri /etc/empty\n") }, "p0/ext4/inode/i_mode:/etc/empty", report.Content},
 		{"a directory's checksum", func(p string) { patch(t, p, block("/etc")+4095) }, "p0/ext4/directory/det_checksum:/etc", report.Unknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -271,11 +274,132 @@ func TestOneChangeIsOneRoot(t *testing.T) {
 						roots = append(roots, f)
 					}
 				}
-				if len(roots) != 1 || roots[0].ID != c.id || roots[0].Cause != c.cause {
+				want := c.id
+				if c.name == "a renamed file" && dir.a == other {
+					want = "p0/ext4/directory/name:/etc/fmpty" // the name that A has
+				}
+				if len(roots) != 1 || roots[0].ID != want || roots[0].Cause != c.cause {
 					t.Errorf("want one root %s, %s; have\n%s", c.id, c.cause, show(fs))
 				}
 			}
 		})
+	}
+}
+
+// direntry is where a directory's entry of that name is stored.
+func direntry(path string, t *testing.T, dir, name string) int64 {
+	t.Helper()
+	out := judge.Must(t, "debugfs", "-R", "blocks "+dir, path)
+	var n int64
+	fmt.Sscan(out, &n)
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	block := make([]byte, 4096)
+	if _, err := f.ReadAt(block, n*4096); err != nil {
+		t.Fatal(err)
+	}
+	i := bytes.Index(block, append([]byte{byte(len(name)), 1}, name...))
+	if i < 6 {
+		t.Fatalf("no entry %s in %s", name, dir)
+	}
+	return n*4096 + int64(i) - 6
+}
+
+// mounted runs a shell command in a filesystem that the kernel has mounted.
+func mounted(t *testing.T, path, command string) {
+	t.Helper()
+	judge.Root(t)
+	dir := t.TempDir()
+	run2(t, judge.Tool(t, "mount"), "-o", "loop", path, dir)
+	out, err := exec.Command("sh", "-c", "cd "+dir+" && "+command).CombinedOutput()
+	run2(t, judge.Tool(t, "umount"), dir)
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", command, err, out)
+	}
+}
+
+func rootIDs(fs []report.Finding) []string {
+	var out []string
+	for _, f := range fs {
+		if !f.Derived {
+			out = append(out, f.ID)
+		}
+	}
+	return out
+}
+
+func TestTwoBuildsWithDefaults(t *testing.T) {
+	dir := sampleTree(t)
+	tmp := t.TempDir()
+	for i, name := range []string{"a", "b"} {
+		path := filepath.Join(tmp, name)
+		makeExt4(t, dir, path, "-U", "random")
+		if i == 0 {
+			// The source is a copy at another time: every ctime moves.
+			run2(t, "sh", "-c", "sleep 1.1; cp -a "+dir+" "+dir+"2 && rm -r "+dir+" && mv "+dir+"2 "+dir)
+		}
+	}
+	fs := compareFiles(t, filepath.Join(tmp, "a"), filepath.Join(tmp, "b"))
+	for _, f := range fs {
+		if f.Derived {
+			continue
+		}
+		switch f.Field {
+		case "s_uuid", "i_ctime", "i_atime", "i_ctime_extra", "i_atime_extra":
+		default:
+			t.Errorf("%s is no root of two builds with defaults:\n%s", f.ID, show(fs))
+		}
+	}
+	if n := len(rootIDs(fs)); n > 4 {
+		t.Errorf("%d roots:\n%s", n, show(fs))
+	}
+}
+
+func TestHashSeedExplainsTheOrderOfHashedDirectories(t *testing.T) {
+	dir := sampleTree(t)
+	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	makeExt4(t, dir, a)
+	copyFile(t, a, b)
+	debugfs(t, b, "ssv hash_seed 66666666-6666-4666-8666-66666666666a\n")
+	for _, p := range []string{a, b} {
+		if r := judge.Run(t, "e2fsck", "-fyD", p); r.Status > 1 {
+			t.Fatalf("e2fsck -D: %d\n%s%s", r.Status, r.Stdout, r.Stderr)
+		}
+		debugfs(t, p, "ssv wtime @1700000000\nssv lastcheck @1700000000\n")
+	}
+	fs := compareFiles(t, a, b)
+	if ids := rootIDs(fs); len(ids) != 1 || ids[0] != "p0/ext4/superblock/s_hash_seed" {
+		t.Errorf("roots are %v:\n%s", ids, show(fs))
+	}
+}
+
+func TestWhatTheKernelWritesAddsUp(t *testing.T) {
+	dir := sampleTree(t)
+	a, b := filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")
+	makeExt4(t, dir, a)
+	mounted(t, a, "true")
+	copyFile(t, a, b)
+	mounted(t, b, "echo more >> etc/text.conf; mv etc/hard etc/harder; cp -r usr usr2; rm usr/lib/binary.so; mkdir d; for i in $(seq 900); do echo $i > d/file-with-a-long-name-$i; done; rm d/*7*; ln -s x y; chmod 600 many/a-file-with-a-rather-long-name-007")
+	fs := compareFiles(t, a, b)
+	want := map[string]bool{
+		"p0/ext4/data/content:/etc/text.conf": true, "p0/ext4/directory/name:/etc/hard": true, "p0/ext4/directory/entry:/usr2": true,
+		"p0/ext4/directory/entry:/usr/lib/binary.so": true, "p0/ext4/directory/entry:/d": true, "p0/ext4/directory/entry:/y": true,
+		"p0/ext4/inode/i_mode:/many/a-file-with-a-rather-long-name-007": true,
+		"p0/ext4/superblock/s_mnt_count":                                true, "p0/ext4/superblock/s_mtime": true, "p0/ext4/superblock/s_wtime": true,
+		"p0/ext4/inode-table/unused inode": true, "p0/ext4/free-space/content": true, "p0/ext4/superblock/s_last_mounted": true, "p0/ext4/journal/s_sequence": true, "p0/ext4/journal/h_commit_sec": true,
+	}
+	for _, id := range rootIDs(fs) {
+		if !want[id] && !strings.Contains(id, "atime") {
+			t.Errorf("%s is no root:\n%s", id, show(fs))
+		}
+	}
+	for _, id := range []string{"p0/ext4/data/content:/etc/text.conf", "p0/ext4/directory/name:/etc/hard", "p0/ext4/directory/entry:/d"} {
+		if !strings.Contains(strings.Join(rootIDs(fs), " "), id) {
+			t.Errorf("%s is not found:\n%s", id, show(fs))
+		}
 	}
 }
 

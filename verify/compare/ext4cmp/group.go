@@ -56,7 +56,13 @@ func (c *comparison) compareBitmaps(g uint32) error {
 			}
 			continue // said already, by what walks the same structures
 		}
-		if !okA || !okB || bytes.Equal(a, b) {
+		if !okA {
+			a = c.a.implied(len(b), kind.used)
+		}
+		if !okB {
+			b = c.b.implied(len(a), kind.used)
+		}
+		if bytes.Equal(a, b) {
 			continue
 		}
 		c.enterBitmap(kind.structure, g, a, b, int64(kind.a)*bs, kind.used)
@@ -103,6 +109,18 @@ func (c *comparison) enterBitmap(structure string, g uint32, a, b []byte, at int
 	f.Whole = false
 	f.At(c.disk(at), int64(len(a)))
 	c.bitmaps[bitmapKey{g, structure}] = f
+}
+
+// implied is the bitmap that stands for one which is not initialised: what is
+// in use says so.
+func (s *side) implied(n int, used func(*side, int) bool) []byte {
+	b := make([]byte, n)
+	for bit := range n * 8 {
+		if used(s, bit) {
+			b[bit/8] |= 1 << (bit % 8)
+		}
+	}
+	return b
 }
 
 func marked(bitmap []byte, bit int) string {

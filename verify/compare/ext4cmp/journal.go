@@ -1,6 +1,7 @@
 package ext4cmp
 
 import (
+	"io"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
@@ -69,6 +70,14 @@ func (c *comparison) compareJournal() error {
 		}
 		others = append(others, x)
 	}
+	for _, x := range others {
+		// How far the log has come decides these; the kernel turns the
+		// features on when it first writes to it.
+		switch x.Field {
+		case "s_head", "s_start", "s_feature_incompat", "s_feature_compat", "s_checksum_type":
+			x.Follows(c.journal.super["s_sequence"])
+		}
+	}
 	if sum != nil {
 		sum.Follows(others...)
 		if len(others) == 0 {
@@ -97,22 +106,81 @@ func (s *side) journal() (raw []byte, at int64, err error) {
 	return raw, at, err
 }
 
-// journalOwner answers for a byte of the journal at the given offset of it.
-func (c *comparison) journalOwner(logical int64) (f *ledger.Finding, start, end int64) {
+// journalOwner answers for a byte of the journal at the given offset of it,
+// which is at byte off of the volume on both sides.
+func (c *comparison) journalOwner(logical, off int64) (f *ledger.Finding, start, end int64) {
 	if logical < ext4.JournalSuperblockSize {
 		fl := ext4.JournalSuperblockLayout.At(int(logical))
 		if f := c.journal.super[journalName(fl.Name)]; f != nil {
 			return f, int64(fl.Offset), int64(fl.End())
 		}
 	}
-	f, fresh := c.enter(c.key("journal", "log", ""), about{report.Residue, neverMount})
-	if fresh {
-		f.Whole = false
-		f.Note = "what the kernel logged; nothing reads it any more"
-		if !c.journal.clean {
-			f.Cause = report.Environment
-			f.Note = "a log that waits to be replayed: the filesystem was not unmounted"
+	bs := c.a.fs.BlockSize()
+	block, in := logical/bs*bs, int(logical%bs)
+	// Both sides' block of the same kind: the field. Else what was logged.
+	a, errA := c.logPart(c.a, block, off-int64(in), in)
+	b, errB := c.logPart(c.b, block, off-int64(in), in)
+	if errA == nil && errB == nil && a == b && strings.HasPrefix(a.Name, "h_") {
+		return c.logField(a.Name), block + int64(a.Offset), block + int64(a.End())
+	}
+	return c.logField("log"), logical, block + bs
+}
+
+// logPart names the part around a byte of a block of the log.
+func (c *comparison) logPart(s *side, block, at int64, in int) (ext4.Part, error) {
+	if s.logNow.raw == nil || s.logNow.at != at {
+		raw, err := s.readAt(at, int(s.fs.BlockSize()))
+		if err != nil || raw == nil {
+			return ext4.Part{}, io.ErrUnexpectedEOF
+		}
+		r := ext4.Region{Start: at, Length: int64(len(raw)), Logical: block, Structure: ext4.Journal, Inode: s.sb.JournalInum}
+		s.logNow = logBlock{at, raw, s.fs.Parts(nil, r, raw)}
+	}
+	for _, p := range s.logNow.parts {
+		if in >= p.Offset && in < p.End() {
+			return p, nil
 		}
 	}
-	return f, logical, logical + c.a.fs.BlockSize()
+	return ext4.Part{}, io.ErrUnexpectedEOF
+}
+
+// logBlock is the block of the log that was looked at last.
+type logBlock struct {
+	at    int64
+	raw   []byte
+	parts []ext4.Part
+}
+
+// logField is the finding of a field of the log's blocks, or of what it holds.
+// The log tells what was written: where that differs, so does the log.
+func (c *comparison) logField(name string) *ledger.Finding {
+	what := about{report.Residue, neverMount}
+	switch {
+	case strings.HasPrefix(name, "h_commit_"):
+		name = "h_commit_sec"
+		what.cause = report.Time
+	case !c.journal.clean, name != "log":
+		what.cause = report.Environment
+	}
+	f, fresh := c.enter(c.key("journal", name, ""), what)
+	if !fresh {
+		return f
+	}
+	f.Whole = name != "log"
+	f.Note = "what the kernel logged; nothing reads it any more"
+	if !c.journal.clean {
+		f.Note = "a log that waits to be replayed: the filesystem was not unmounted"
+	}
+	if name == "h_commit_sec" {
+		return f
+	}
+	f.Follows(c.journal.super["s_sequence"], c.l.Has(c.key("journal", "h_commit_sec", "")))
+	if name != "h_sequence" {
+		f.Follows(c.super...)
+		f.Follows(c.changes...)
+		for _, p := range c.pairs {
+			f.Follows(p.causes...)
+		}
+	}
+	return f
 }

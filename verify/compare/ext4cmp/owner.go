@@ -83,7 +83,7 @@ func (c *comparison) own(ra, rb ext4.Region, off int64) ledger.Owned {
 	case ext4.DirectoryBlocks:
 		return c.dirOwner(ra.Inode, logical, off)
 	case ext4.Journal:
-		f, start, end := c.journalOwner(logical)
+		f, start, end := c.journalOwner(logical, off)
 		return ledger.Owned{Finding: f, Start: off + start - logical, End: off + end - logical}
 	case ext4.Data, ext4.SymlinkData:
 		whole.Finding = c.contentOwner(ra)

@@ -81,15 +81,19 @@ func (t *tally) count(causes []*ledger.Finding) {
 // all there is to it. A finding follows them only if each of its values is
 // explained so.
 func (c *comparison) explain(p *pair, name string, links map[uint32][]*ledger.Finding) []*ledger.Finding {
+	if p.content != nil && p.content.Field == "i_mode" { // a file of another type
+		return []*ledger.Finding{p.content}
+	}
 	var out []*ledger.Finding
 	switch strings.TrimSuffix(name, "_extra") {
 	case "i_mtime":
 		out = append(out, p.content)
 		out = append(out, p.entries...)
-	case "i_ctime":
+	case "i_ctime", "i_version", "i_version_hi":
 		out = append(out, p.content)
 		out = append(out, p.entries...)
 		out = append(out, p.xattrs...)
+		out = append(out, links[p.a.Number]...)
 		for _, other := range []string{"i_mode", "i_uid", "i_gid", "i_flags", "i_links_count"} {
 			out = append(out, p.owners[other])
 		}
@@ -107,8 +111,8 @@ func (c *comparison) explain(p *pair, name string, links map[uint32][]*ledger.Fi
 	return present(out)
 }
 
-// linkFindings lists, for A's inodes, the findings of names that only one
-// side has and that are hard links of files on both.
+// linkFindings lists, for A's inodes, the findings of names of theirs that only
+// one side has: hard links, and what a file was renamed from.
 func (c *comparison) linkFindings() map[uint32][]*ledger.Finding {
 	out := map[uint32][]*ledger.Finding{}
 	for _, x := range c.onlyA {

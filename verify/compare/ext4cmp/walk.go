@@ -291,7 +291,9 @@ func (w *walker) renames() error {
 		if y == nil || y.gone || x.inode.Raw == nil || y.inode.Raw == nil || !sameFile(x.inode.Raw, y.inode.Raw) {
 			continue
 		}
-		if _, met := c.a.paths[x.inode.Number]; met {
+		// One of several names of a file on both sides was changed.
+		_, met := c.a.paths[x.inode.Number]
+		if met && c.twin[x.inode.Number] != y.inode.Number {
 			continue
 		}
 		x.gone, y.gone = true, true
@@ -306,6 +308,9 @@ func (w *walker) renames() error {
 			if !slices.Contains(p.entries, f) {
 				p.entries = append(p.entries, f)
 			}
+		}
+		if met {
+			continue
 		}
 		if err := w.pair(x.path, x.inode, y.inode, 0); err != nil {
 			return err

@@ -1,5 +1,3 @@
-//go:build crosscheck
-
 package crosscheck
 
 import (
