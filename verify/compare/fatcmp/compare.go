@@ -20,6 +20,7 @@ type side struct {
 	regions []fat.Region
 	cursor  int                        // the region that was asked for last
 	only    map[uint32]*ledger.Finding // objects that only this side's tree has, with the finding that says so
+	roles   map[uint32]*slotRoles      // of the directories in which something differs
 }
 
 type comparison struct {
@@ -31,12 +32,39 @@ type comparison struct {
 	layout  []*ledger.Finding // fields of the parameter block that give another geometry
 	changes []*ledger.Finding // that change what is allocated
 
-	warnings []string
+	root     *pair
+	twin     []uint32 // object of A → the same file's object of B, or fat.NoObject
+	twinBack []uint32
+	byA      map[uint32]*pair // pairs in which something differs
+	pairs    []*pair          // the same, in the order in which they were met
+	onlyA    []*lone
+	onlyB    []*lone
+	visited  int
+
+	times     ledger.Times
+	values    ledger.Values
+	ordered   []*pair // directories with the same names in another order
+	reordered *ledger.Finding
+	placed    *ledger.Finding // files whose clusters lie elsewhere
+
+	label       *ledger.Finding // another volume label in the root directory
+	labelFields []string
+	labelOwners map[string]*ledger.Finding
+
+	fats      tables
+	lastEntry uint32
+	members   map[memberKey]bool // of findings that many bytes are given to, and what they count already
+	linked    map[memberKey]bool // likewise, and what they follow already
+	warnings  []string
 }
 
 // Compare implements ledger.Comparer.
 func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
-	c := &comparison{ctx: ctx, l: l, p: p}
+	c := &comparison{
+		ctx: ctx, l: l, p: p,
+		byA: map[uint32]*pair{}, labelOwners: map[string]*ledger.Finding{},
+		members: map[memberKey]bool{}, linked: map[memberKey]bool{},
+	}
 	var err error
 	if c.a, err = c.open("first image", p.A); err != nil {
 		return ledger.Result{}, err
@@ -44,6 +72,16 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 	if c.b, err = c.open("second image", p.B); err != nil {
 		return ledger.Result{}, err
 	}
+	c.twin, c.twinBack = strangers(len(c.a.vol.Files)), strangers(len(c.b.vol.Files))
+	c.fats = tables{window{s: c.a}, window{s: c.b}, window{s: c.a}, window{s: c.b}}
+	if err := c.compareBoot(); err != nil {
+		return ledger.Result{}, err
+	}
+	if err := c.walk(); err != nil {
+		return ledger.Result{}, err
+	}
+	c.settle()
+	c.linkInfo()
 	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
 }
 
@@ -66,13 +104,22 @@ func (c *comparison) open(name string, s ledger.Side) (*side, error) {
 		}
 		c.warnings = append(c.warnings, name+": "+p.String())
 	}
-	out := &side{Side: s, name: name, fs: fs, vol: vol, only: map[uint32]*ledger.Finding{}}
+	out := &side{Side: s, name: name, fs: fs, vol: vol, only: map[uint32]*ledger.Finding{}, roles: map[uint32]*slotRoles{}}
 	if c.p.Aligned {
 		if out.regions, err = vol.Regions(c.ctx); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return out, nil
+}
+
+// strangers is a list of n objects that have no twin.
+func strangers(n int) []uint32 {
+	list := make([]uint32, n)
+	for i := range list {
+		list[i] = fat.NoObject
+	}
+	return list
 }
 
 // key is a key of this partition.
@@ -89,7 +136,6 @@ func (c *comparison) enter(k ledger.Key, what about) (f *ledger.Finding, fresh b
 		if what.cause == "" {
 			f.Cause = report.Unknown
 		}
-		f.Follows(c.p.Cause)
 	}
 	return f, fresh
 }
