@@ -104,16 +104,16 @@ func (c *comparison) compareFile(p *pair) error {
 	f, _ := c.enter(c.key("data", "content", p.path), about{report.Content, remedyContent})
 	f.Whole = false
 	f.A, f.B = fmt.Sprintf("%d bytes", fa.Size()), fmt.Sprintf("%d bytes", fb.Size())
-	if d.first >= 0 {
+	if f.Diff, err = c.textDiff(p.path, fa, fb); err != nil {
+		return err
+	}
+	switch {
+	case f.Diff != "": // says it better
+	case d.first >= 0:
 		f.A, f.B = f.A+fmt.Sprintf("; at %d: %x", d.first, d.a), f.B+fmt.Sprintf("; at %d: %x", d.first, d.b)
 		f.Note = fmt.Sprintf("%d bytes of the file differ, the first at %d", d.bytes, d.first)
-	} else {
+	default:
 		f.Note = "one is the beginning of the other"
-	}
-	if diff, err := c.textDiff(p.path, fa, fb); err != nil {
-		return err
-	} else if diff != "" {
-		f.Diff = diff
 	}
 	c.differs(p, f, blocksOf(fa) != blocksOf(fb))
 	return nil
