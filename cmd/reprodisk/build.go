@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reprodisk/reprodisk/build"
+	"github.com/reprodisk/reprodisk/build/spec"
+)
+
+type buildOptions struct {
+	out string
+}
+
+func (a *app) buildCommand() *cobra.Command {
+	var o buildOptions
+	cmd := &cobra.Command{
+		Use:   "build [-o DIR] SPEC",
+		Short: "Build one disk image from a spec",
+		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its path.
+
+The options of a spec are those of NixOS's make-disk-image; see
+docs/make-disk-image.md. Times in the image are SOURCE_DATE_EPOCH's where that
+is set. The image appears whole or not at all, and replaces an older one.
+Exit status: 0 built, 2 trouble, 130 after Ctrl-C.`,
+		Example: `  reprodisk build appliance.yaml
+  reprodisk build -o out appliance.yaml`,
+		Args: wants("SPEC"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.out == "" {
+				return usageError(cmd, "--output: the name of the folder is empty")
+			}
+			return a.build(cmd.Context(), &o, args[0])
+		},
+	}
+	cmd.Flags().StringVarP(&o.out, "output", "o", "result", "write the image into `DIR`")
+	return cmd
+}
+
+func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
+	s, err := spec.Load(path)
+	if err != nil {
+		return err
+	}
+	res, err := build.Build(ctx, s, build.Options{
+		OutDir: o.out, SourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"),
+		Warn: a.warn, Progress: a.progress.show,
+	})
+	if err != nil {
+		return err
+	}
+	a.progress.clear()
+	if a.global.quiet {
+		return nil
+	}
+	_, err = fmt.Fprintln(a.stdout, res.Image)
+	return err
+}

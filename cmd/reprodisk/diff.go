@@ -1,0 +1,37 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/reprodisk/reprodisk/verify"
+)
+
+func (a *app) diffCommand() *cobra.Command {
+	var reports reportFlags
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Compare two disk images, or two folders of them",
+		Long: `Compare two disk images, or two folders of them, and name what differs: fields
+of the partition tables, filesystem structures, files by path.
+
+In folders, images are compared as disks and other files byte by byte.
+Exit status: 0 no difference, 1 differences, 2 trouble.`,
+		Example: `  reprodisk diff first.img second.img
+  reprodisk diff --json report.json --text - result result.check`,
+		Args: wants("A", "B"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := reports.open(a); err != nil {
+				return err
+			}
+			defer reports.discard()
+			r, err := verify.Diff(cmd.Context(), args[0], args[1], a.progress.show)
+			if err != nil {
+				return err
+			}
+			sign(r)
+			return reports.write(a, r)
+		},
+	}
+	reports.add(cmd.Flags())
+	return cmd
+}

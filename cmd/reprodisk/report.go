@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/reprodisk/reprodisk/report"
+)
+
+func (a *app) reportCommand() *cobra.Command {
+	var reports reportFlags
+	cmd := &cobra.Command{
+		Use:   "report REPORT.json",
+		Short: "Render a saved JSON report again",
+		Long: `Render a report that --json has written again, as text, Markdown or JSON.
+- reads it from standard input. The exit status is that of the report's verdict:
+0 reproducible, 1 unreproducible; 2 for trouble.`,
+		Example: `  reprodisk report report.json
+  reprodisk report --markdown report.md report.json`,
+		Args: wants("REPORT.json"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := readReport(args[0])
+			if err != nil {
+				return err
+			}
+			if err := reports.open(a); err != nil {
+				return err
+			}
+			defer reports.discard()
+			return reports.write(a, r)
+		},
+	}
+	reports.add(cmd.Flags())
+	return cmd
+}
+
+func readReport(name string) (*report.Report, error) {
+	in := io.Reader(os.Stdin)
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, plainError(name, err)
+		}
+		defer f.Close()
+		if fi, err := f.Stat(); err == nil && fi.IsDir() {
+			return nil, fmt.Errorf("%s: is a folder, not a report", name)
+		}
+		in = f
+	}
+	r, err := report.ReadJSON(bufio.NewReader(in))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return r, nil
+}

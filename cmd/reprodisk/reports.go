@@ -1,0 +1,104 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/reprodisk/reprodisk/report"
+)
+
+// reportFlags say where a report goes.
+type reportFlags struct {
+	text, json, markdown string
+	set                  *pflag.FlagSet
+	outputs              []reportOutput
+}
+
+type reportOutput struct {
+	*output
+	render func(io.Writer, *report.Report) error
+}
+
+func (f *reportFlags) add(flags *pflag.FlagSet) {
+	f.set = flags
+	flags.StringVar(&f.text, "text", "", "write the report as text to `FILE`, - for standard output (the default where no other form is asked for)")
+	flags.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`")
+	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
+}
+
+// open opens every output before the work begins. The caller discards them.
+func (f *reportFlags) open(a *app) error {
+	forms := []struct {
+		flag, file string
+		render     func(*output) func(io.Writer, *report.Report) error
+	}{
+		{"text", f.text, a.textRenderer},
+		{"json", f.json, func(*output) func(io.Writer, *report.Report) error { return report.WriteJSON }},
+		{"markdown", f.markdown, func(*output) func(io.Writer, *report.Report) error {
+			return func(w io.Writer, r *report.Report) error {
+				return report.WriteMarkdown(w, r, report.MarkdownOptions{})
+			}
+		}},
+	}
+	asked := false
+	for _, form := range forms {
+		asked = asked || f.set.Changed(form.flag)
+	}
+	for _, form := range forms {
+		if !f.set.Changed(form.flag) {
+			if asked || form.flag != "text" {
+				continue
+			}
+			form.file = "-"
+		}
+		o, err := openOutput(form.file, a.stdout)
+		if err != nil {
+			f.discard()
+			return err
+		}
+		f.outputs = append(f.outputs, reportOutput{o, form.render(o)})
+	}
+	return nil
+}
+
+func (f *reportFlags) discard() {
+	for _, o := range f.outputs {
+		o.discard()
+	}
+}
+
+// write renders the report everywhere and gives the outcome of the command.
+func (f *reportFlags) write(a *app, r *report.Report) error {
+	a.progress.clear()
+	for _, o := range f.outputs {
+		err := o.write(func(w io.Writer) error { return o.render(w, r) })
+		if errors.Is(err, syscall.EPIPE) {
+			continue // whoever read it has seen enough
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if r.Verdict != report.Reproducible {
+		return differs
+	}
+	return nil
+}
+
+// textRenderer renders with the terminal's width only what goes to the
+// terminal: in a file it would be an accident.
+func (a *app) textRenderer(o *output) func(io.Writer, *report.Report) error {
+	opt := report.TextOptions{Verbose: a.global.verbose, Color: a.global.color == "always"}
+	if o.direct == a.stdout {
+		opt.Color, opt.Width = a.colored(), terminalWidth(a.stdout)
+	}
+	return func(w io.Writer, r *report.Report) error { return report.WriteText(w, r, opt) }
+}
+
+// sign enters which program made the report.
+func sign(r *report.Report) {
+	r.Tool = report.Tool{Name: "reprodisk", Version: version()}
+}

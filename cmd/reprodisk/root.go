@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// globalOptions are the flags that every subcommand has.
+type globalOptions struct {
+	verbose bool
+	quiet   bool
+	color   string
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "reprodisk COMMAND",
+		Short: "Build a disk image twice and name every field that differs",
+		Long: `reprodisk builds a disk image twice, compares the two, and names every field
+that came out different, why, and how to pin it.
+
+Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          a.rootArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cmd.SetOut(a.stderr)
+			if err := cmd.Help(); err != nil {
+				return err
+			}
+			return fmt.Errorf("no command was given")
+		},
+		PersistentPreRunE: func(cmd *cobra.Command, args []string) error {
+			return a.prepare()
+		},
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
+	}
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError(cmd, "%s", err)
+	})
+	flags := root.PersistentFlags()
+	flags.SortFlags = false
+	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "show everything: every consequence, file and line of a diff")
+	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress, and nothing of what a builder prints unless it fails")
+	flags.StringVar(&a.global.color, "color", "auto", "colours: auto, always or never")
+	cobra.EnableCommandSorting = false
+	root.SuggestionsMinimumDistance = 2
+	root.AddCommand(
+		a.buildCommand(), a.verifyCommand(), a.diffCommand(), a.splitCommand(),
+		a.inspectCommand(), a.reportCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// prepare checks the global flags and starts what depends on them.
+func (a *app) prepare() error {
+	switch a.global.color {
+	case "auto", "always", "never":
+	default:
+		return fmt.Errorf("--color %s: is not auto, always or never", a.global.color)
+	}
+	a.progress = newProgress(a.stderr, a.global.quiet)
+	return nil
+}
+
+// colored tells whether standard output gets colours.
+func (a *app) colored() bool {
+	switch a.global.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	return isTerminal(a.stdout) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// rootArgs refuses an unknown subcommand in one line.
+func (a *app) rootArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := ""
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		hint = fmt.Sprintf(", did you mean %q?", near[0])
+	}
+	return usageError(cmd, "unknown command %q%s", args[0], hint)
+}
+
+// usageError is a mistake on the command line.
+func usageError(cmd *cobra.Command, format string, args ...any) error {
+	name := strings.TrimPrefix(strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()), " ")
+	if name != "" {
+		name += ": "
+	}
+	return fmt.Errorf("%s%s; see %s --help", name, fmt.Sprintf(format, args...), cmd.CommandPath())
+}
+
+// wants is the check that a subcommand gets exactly the arguments of the given
+// names.
+func wants(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) < len(names) {
+			return usageError(cmd, "%s is missing", names[len(args)])
+		}
+		if len(args) > len(names) {
+			return usageError(cmd, "%q is one argument too many", args[len(names)])
+		}
+		return nil
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func isTerminal(f *os.File) bool {
+	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
+	return err == nil
+}
+
+// terminalWidth is the columns of a terminal; 80 of what is none.
+func terminalWidth(f *os.File) int {
+	if ws, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ); err == nil && ws.Col > 0 {
+		return int(ws.Col)
+	}
+	return 80
+}
+
+// progress is a line on a terminal that says how far the work is. A nil
+// progress, and one for what is no terminal, is silent.
+type progress struct {
+	mu    sync.Mutex
+	f     *os.File
+	shown bool
+	last  time.Time
+	stage string
+	since time.Time
+}
+
+// interval is how often the line is written anew.
+const interval = 100 * time.Millisecond
+
+func newProgress(f *os.File, quiet bool) *progress {
+	if quiet || !isTerminal(f) {
+		return nil
+	}
+	return &progress{f: f}
+}
+
+// show writes the line; a total of 0 means that nobody knows it.
+func (p *progress) show(stage string, done, total int64) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if stage == p.stage && now.Sub(p.last) < interval {
+		return
+	}
+	if stage != p.stage {
+		p.stage, p.since = stage, now
+	}
+	p.last = now
+	line := stage
+	switch {
+	case total > 0:
+		line += fmt.Sprintf(" %d%%", done*100/total)
+	case now.Sub(p.since) >= time.Second:
+		line += fmt.Sprintf(" %ds", int(now.Sub(p.since).Seconds()))
+	default:
+		line += " …"
+	}
+	runes := []rune(oneLine(line))
+	fmt.Fprintf(p.f, "\r\x1b[K%s", string(runes[:min(len(runes), terminalWidth(p.f)-1)]))
+	p.shown = true
+}
+
+// clear takes the line away, for other output to follow.
+func (p *progress) clear() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown {
+		io.WriteString(p.f, "\r\x1b[K")
+		p.shown, p.stage = false, ""
+	}
+}
+
+// above is a writer to the terminal that takes the line away first.
+type above struct {
+	p *progress
+	f *os.File
+}
+
+func (w above) Write(b []byte) (int, error) {
+	w.p.clear()
+	return w.f.Write(b)
+}
