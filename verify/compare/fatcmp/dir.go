@@ -28,7 +28,7 @@ func (c *comparison) dirOwner(r fat.Region, off int64) ledger.Owned {
 	switch {
 	case kindA == kindB && kindA == fat.SlotFile && c.isTwin(a, b):
 		return own(c.entryOwner(a, short.Name), short)
-	case kindA == kindB && kindA == fat.SlotLong && c.isTwin(a, b):
+	case kindA == kindB && kindA == fat.SlotLong && c.isTwin(a, b) && rolesA.part(logical/fat.SlotSize) == rolesB.part(logical/fat.SlotSize):
 		return own(c.longOwner(a, long.Name), long)
 	case kindA == kindB && (kindA == fat.SlotDot || kindA == fat.SlotDotDot):
 		return own(c.dotOwner(p, objectA, kindA, short.Name), short)

@@ -23,6 +23,15 @@ func (r *slotRoles) at(i int64) (fat.SlotKind, uint32) {
 	return r.kinds[i], r.objects[i]
 }
 
+// part tells which part of its name a long-name slot holds, counted from the
+// entry that it belongs to.
+func (r *slotRoles) part(i int64) (n int) {
+	for ; i < int64(len(r.kinds)) && r.kinds[i] == fat.SlotLong; i++ {
+		n++
+	}
+	return n
+}
+
 // directory reads a directory's slots, and keeps what they are for.
 func (s *side) directory(object uint32) ([]fat.Slot, *slotRoles, error) {
 	slots, err := s.vol.Slots(object)

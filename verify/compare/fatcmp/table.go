@@ -213,7 +213,7 @@ func (c *comparison) copyOwner(r fat.Region, off int64) ledger.Owned {
 	in := off - r.Start
 	active := g.FATOffset(g.ActiveFAT) + in
 	a, errA := c.fats.a.from(active, 1)
-	b, errB := c.fats.b.from(active, 1)
+	b, errB := c.fats.b.from(c.b.fs.FATOffset(c.b.fs.ActiveFAT)+in, 1)
 	x, errX := c.fats.copyA.from(off, 1)
 	y, errY := c.fats.copyB.from(off, 1)
 	n := min(len(a), len(b), len(x), len(y))
