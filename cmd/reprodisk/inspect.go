@@ -77,7 +77,7 @@ func (a *app) inspect(o *inspectOptions, path string) error {
 		return plainError("standard output", err)
 	}
 	if out.CrossCheck != nil && len(out.CrossCheck.Mismatches) > 0 {
-		return differs
+		return errDiffers
 	}
 	return nil
 }

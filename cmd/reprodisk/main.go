@@ -34,14 +34,17 @@ type interrupted struct{ syscall.Signal }
 
 func (i interrupted) Error() string { return "interrupted" }
 
-// differs is the outcome of a command that found differences, and said so.
-var differs = errors.New("differs")
+// errDiffers is the outcome of a command that found differences, and said so.
+var errDiffers = errors.New("differs")
 
 func run(args []string, stdout, stderr *os.File) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // nohup has it so
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	go func() {
 		s, _ := (<-signals).(syscall.Signal)
 		cancel(interrupted{s})
@@ -60,7 +63,7 @@ func run(args []string, stdout, stderr *os.File) int {
 	switch {
 	case err == nil:
 		return statusSame
-	case errors.Is(err, differs):
+	case errors.Is(err, errDiffers):
 		return statusDiffers
 	case errors.As(context.Cause(ctx), &sig):
 		fmt.Fprintln(stderr, "reprodisk: interrupted")

@@ -83,7 +83,7 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 		}
 	}
 	if r.Verdict != report.Reproducible {
-		return differs
+		return errDiffers
 	}
 	return nil
 }
