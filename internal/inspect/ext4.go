@@ -8,6 +8,10 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 )
 
+// maxGroups is how many block groups are shown, of a volume of half a
+// tebibyte in blocks of 4 KiB all.
+const maxGroups = 4096
+
 // ext4 reads the superblock, its backups and all group descriptors.
 func (v *volume) ext4() {
 	fs, err := ext4.Open(v.r, v.size)
@@ -19,12 +23,16 @@ func (v *volume) ext4() {
 		v.warn(v.number, "%v", p)
 	}
 	v.superblock(fs, ext4.SuperblockOffset, "superblock", "")
-	for g := uint32(1); g < fs.Groups(); g++ {
+	shown := min(fs.Groups(), maxGroups)
+	if n := fs.Groups() - shown; n > 0 {
+		v.warn(v.number, "of %d block groups, the last %d are not shown", fs.Groups(), n)
+	}
+	for g := uint32(1); g < shown; g++ {
 		if fs.HasSuper(g) {
 			v.superblock(fs, int64(fs.GroupFirstBlock(g))*fs.BlockSize(), "backup superblock", fmt.Sprintf("group %d", g))
 		}
 	}
-	for g := range fs.Groups() {
+	for g := range shown {
 		raw := fs.RawGroup(g)
 		s := Structure{
 			Partition: v.number, Format: "ext4", Name: "group descriptor", Index: fmt.Sprintf("group %d", g),

@@ -79,6 +79,9 @@ func gptNote(f field.Field, raw []byte) string {
 	return ""
 }
 
+// maxEntries is how many used entries of a table are shown.
+const maxEntries = 4096
+
 // gptCopy reads a header and the used entries behind it.
 func (in *inspector) gptCopy(c *gpt.Copy, sectorSize int64) {
 	base := int64(c.LBA) * sectorSize
@@ -99,9 +102,14 @@ func (in *inspector) gptCopy(c *gpt.Copy, sectorSize int64) {
 		Checksum: checksum("PartitionEntryArrayCRC32", uint64(c.Header.PartitionEntryArrayCRC32), uint64(crc32.ChecksumIEEE(c.Entries)), 4),
 		Fields:   []Field{},
 	})
+	shown := 0
 	for i := range c.Count() {
 		if !c.Entry(i).Used() {
 			continue
+		}
+		if shown++; shown > maxEntries {
+			in.warn(0, "of the %s entries, those from %d on are not shown", c.Name, i+1)
+			break
 		}
 		at := i * c.EntrySize
 		in.add(Structure{
