@@ -2,20 +2,15 @@ package build
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"path/filepath"
 
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkext4"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
-	"github.com/reprodisk/reprodisk/internal/ondisk/fat"
-	"github.com/reprodisk/reprodisk/internal/ondisk/gpt"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -34,7 +29,8 @@ type Options struct {
 	// Warn is told, one line at a time, what the user should know. It may be
 	// nil.
 	Warn func(string)
-	// Progress is told how far a phase is, in bytes. It may be nil.
+	// Progress is told which phase begins, and how far it is, in bytes. It may
+	// be nil.
 	Progress func(phase string, done, total int64)
 }
 
@@ -50,6 +46,7 @@ func (o Options) phase(name string) func(done, total int64) {
 	if o.Progress == nil {
 		return nil
 	}
+	o.Progress(name, 0, 0)
 	return func(done, total int64) { o.Progress(name, done, total) }
 }
 
@@ -60,7 +57,11 @@ type Result struct {
 	Layout partition.Layout
 }
 
-// Build makes the image of a spec.
+// Build makes the image of a spec. An image that is there already is replaced
+// when the new one is complete.
+//
+// An error is one line, with the place in the spec or the path that it is
+// about, or ctx.Err() where ctx ended.
 func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	if err := s.Unbuilt(); err != nil {
 		return Result{}, err
@@ -69,19 +70,20 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if opt.Progress != nil {
-		opt.Progress("staging", 0, 0)
-	}
-	trees, err := stageAll(ctx, s, seconds, opt)
-	if err != nil {
+	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}}
+	opt.phase("staging")
+	if b.trees, err = stageAll(ctx, s, seconds, opt); err != nil {
 		return Result{}, err
 	}
-	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}, trees: trees}
+	opt.phase("planning")
 	if err := b.plan(); err != nil {
 		return Result{}, err
 	}
 	opt.warn(b.layout.Warnings)
-	path, err := writeFile(opt.OutDir, ImageName, func(f *os.File) error { return b.write(ctx, f) })
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	path, err := writeFile(ctx, opt.OutDir, ImageName, func(o output) error { return b.write(ctx, o) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -98,24 +100,25 @@ type builder struct {
 }
 
 // write makes the disk on an empty file.
-func (b *builder) write(ctx context.Context, f *os.File) error {
-	if err := f.Truncate(b.layout.DiskSize); err != nil {
-		return fmt.Errorf("%d bytes of disk: %w", b.layout.DiskSize, unwrapPath(err))
+func (b *builder) write(ctx context.Context, o output) error {
+	if err := o.Truncate(b.layout.DiskSize); err != nil {
+		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, unwrapPath(err))}
 	}
-	if err := partition.Write(f, b.layout); err != nil {
+	if err := partition.Write(o, b.layout); err != nil {
 		return err
 	}
 	for _, p := range b.layout.Partitions {
-		if err := b.filesystem(ctx, f, p); err != nil {
+		if err := b.filesystem(ctx, o, p); err != nil {
 			return err
 		}
 	}
+	b.opt.phase("syncing")
 	return nil
 }
 
 // filesystem makes the filesystem of one partition.
-func (b *builder) filesystem(ctx context.Context, f *os.File, p partition.Partition) error {
-	w := io.NewOffsetWriter(f, p.Offset())
+func (b *builder) filesystem(ctx context.Context, o output, p partition.Partition) error {
+	w := io.NewOffsetWriter(o, p.Offset())
 	switch p.Role {
 	case partition.Root:
 		opt := b.ext4Options(p.Length())
@@ -123,163 +126,18 @@ func (b *builder) filesystem(ctx context.Context, f *os.File, p partition.Partit
 		_, err := mkext4.Write(ctx, w, b.trees[p.Role], opt)
 		var full *mkext4.NoSpaceError
 		if errors.As(err, &full) {
-			return b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", full.Size, full.Missing)
+			return b.rootFull(full)
 		}
 		return err
 	case partition.ESP, partition.XBOOTLDR:
-		opt, err := b.fatOptions(p)
-		if err != nil {
-			return err
-		}
-		opt.Progress = b.opt.phase(map[partition.Role]string{partition.ESP: "ESP", partition.XBOOTLDR: "XBOOTLDR"}[p.Role])
-		_, err = mkfat.Write(ctx, w, b.trees[p.Role], opt)
+		opt := b.fatOptions(p)
+		opt.Progress = b.opt.phase(bootNames[p.Role].title)
+		_, err := mkfat.Write(ctx, w, b.trees[p.Role], opt)
 		var full *mkfat.SpaceError
 		if errors.As(err, &full) {
-			return b.spec.Errorf("bootSize", "the %s: %v", p.Name, full)
+			return b.bootFull(p, full.Missing)
 		}
 		return err
 	}
 	return nil // the BIOS boot partition stays empty
-}
-
-func (b *builder) ext4Options(size int64) mkext4.Options {
-	opt := mkext4.Options{Size: size, HashSeed: b.spec.DeriveID("ext4 hash seed"), Label: b.spec.Label, Epoch: b.epoch}
-	if id := b.spec.RootFSUID; id != nil {
-		opt.UUID = *id
-	} else {
-		opt.UUID = b.spec.DeriveID("ext4 UUID")
-	}
-	return opt
-}
-
-// fatLabels are the labels of the boot partitions' filesystems, those that
-// make-disk-image gives to mkfs.vfat -n.
-var fatLabels = map[partition.Role]string{partition.ESP: "ESP", partition.XBOOTLDR: "BOOT"}
-
-func (b *builder) fatOptions(p partition.Partition) (mkfat.Options, error) {
-	if p.StartLBA > math.MaxUint32 {
-		return mkfat.Options{}, fmt.Errorf("partition %d starts at sector %d, too far for FAT", p.Number, p.StartLBA)
-	}
-	opt := mkfat.Options{
-		Size: p.Length(), Label: fatLabels[p.Role], Epoch: b.epoch, HiddenSectors: uint32(p.StartLBA),
-		VolumeID: b.number(string(p.Role) + " volume ID"),
-	}
-	switch b.spec.EspFat {
-	case spec.FAT12:
-		opt.Type = fat.FAT12
-	case spec.FAT16:
-		opt.Type = fat.FAT16
-	case spec.FAT32:
-		opt.Type = fat.FAT32
-	}
-	return opt, nil
-}
-
-// number derives 32 bits for a purpose, never zero, which some fields take
-// for "none".
-func (b *builder) number(purpose string) uint32 {
-	id := b.spec.DeriveID(purpose)
-	for i := 0; i+4 <= len(id); i += 4 {
-		if n := binary.BigEndian.Uint32(id[i:]); n != 0 {
-			return n
-		}
-	}
-	return 1
-}
-
-// rootGUID is rootGPUID as the table stores it.
-func (b *builder) rootGUID() (gpt.GUID, error) { return gpt.ParseGUID(b.spec.RootGPUID.String()) }
-
-// writeFile makes a file in a folder, whole or not at all: it is written under
-// a name of its own, synced and renamed.
-func writeFile(dir, name string, fill func(*os.File) error) (path string, err error) {
-	made, err := makeDir(dir)
-	if err != nil {
-		return "", err
-	}
-	path = filepath.Join(dir, name)
-	f, err := os.CreateTemp(dir, "."+name+".tmp-*")
-	if err != nil {
-		removeDir(made)
-		return "", fmt.Errorf("%s: %w", dir, unwrapPath(err))
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(f.Name())
-			removeDir(made)
-		}
-	}()
-	if err := fill(f); err != nil {
-		return "", inFile(path, err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return "", inFile(path, err)
-	}
-	if err := f.Sync(); err != nil {
-		return "", inFile(path, err)
-	}
-	if err := f.Close(); err != nil {
-		return "", inFile(path, err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return "", fmt.Errorf("%s: %w", path, unwrapPath(err))
-	}
-	return path, nil
-}
-
-// inFile names the output where an error is about the temporary file, whose
-// name means nothing to anybody.
-func inFile(path string, err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) && filepath.Dir(pe.Path) == filepath.Dir(path) {
-		return fmt.Errorf("%s: %w", path, pe.Err)
-	}
-	return err
-}
-
-func unwrapPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	var le *os.LinkError
-	if errors.As(err, &le) {
-		return le.Err
-	}
-	return err
-}
-
-// makeDir makes a folder with those above it, and returns the ones that it
-// made, the topmost first.
-func makeDir(dir string) (made []string, err error) {
-	var missing []string
-	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
-		if _, err := os.Lstat(d); !errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		missing = append(missing, d)
-	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		if err := os.Mkdir(missing[i], 0o755); err != nil {
-			removeDir(made)
-			return nil, fmt.Errorf("%s: %w", missing[i], unwrapPath(err))
-		}
-		made = append(made, missing[i])
-	}
-	if fi, err := os.Stat(dir); err != nil {
-		return made, fmt.Errorf("%s: %w", dir, unwrapPath(err))
-	} else if !fi.IsDir() {
-		return made, fmt.Errorf("%s: is not a folder", dir)
-	}
-	return made, nil
-}
-
-// removeDir removes the folders that makeDir made, as far as they are empty.
-func removeDir(made []string) {
-	for i := len(made) - 1; i >= 0; i-- {
-		if os.Remove(made[i]) != nil {
-			return
-		}
-	}
 }

@@ -2,7 +2,6 @@ package build
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -136,17 +135,6 @@ func TestToolsFindNothingToSay(t *testing.T) {
 			}
 		})
 	}
-}
-
-func digest(t testing.TB, path string) string {
-	t.Helper()
-	f, err := os.Open(path)
-	must(t, err)
-	defer f.Close()
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	must(t, err)
-	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
 func TestFailedBuildsLeaveNothing(t *testing.T) {

@@ -13,6 +13,8 @@ const (
 	mebibyte = 1 << 20
 	// gptSpace is what make-disk-image allows for the backup table: 34 sectors.
 	gptSpace = 34 * 512
+	// maxRoot is what a root filesystem stays below, in bytes.
+	maxRoot = 16 << 40
 )
 
 // plan decides how large the disk is and where its partitions lie.
@@ -31,17 +33,22 @@ func (b *builder) plan() error {
 	}
 	if !b.spec.DiskSize.Auto {
 		opt.DiskSize = int64(b.spec.DiskSize.Bytes)
-		b.layout, err = partition.Plan(opt)
-		if err != nil {
+		if b.layout, err = partition.Plan(opt); err != nil {
 			return b.spec.Errorf("diskSize", "%v", err)
 		}
-		return nil
+		if _, err := b.planRoot(b.layout); err != nil {
+			return err
+		}
+		return b.planBoot()
 	}
 	sizes, err := stage.AutoSize(stage.UsageOf(b.trees[partition.Root]), int64(b.spec.AdditionalSpace), reserved(b.spec.PartitionTableType, boot))
 	if err != nil {
 		return b.spec.Errorf("diskSize", "%v", err)
 	}
-	return b.grow(opt, sizes.DiskSize)
+	if err := b.grow(opt, sizes.DiskSize); err != nil {
+		return err
+	}
+	return b.planBoot()
 }
 
 // reserved is the space beside the root filesystem that make-disk-image's sum
@@ -68,25 +75,46 @@ func (b *builder) grow(opt partition.Options, size int64) error {
 		if err != nil {
 			return b.spec.Errorf("diskSize", "%v", err)
 		}
-		root := layout.Root()
-		fs, err := mkext4.Plan(b.trees[root.Role], b.ext4Options(root.Length()))
+		fits, err := b.planRoot(layout)
 		if err != nil {
 			return err
 		}
-		if fs.Fits {
+		if fits {
 			b.layout = layout
 			return nil
 		}
-		need, err := mkext4.MinSize(b.trees[root.Role], b.ext4Options(root.Length()), root.Length()+1)
+		size := layout.Root().Length()
+		need, err := mkext4.MinSize(b.trees[partition.Root], b.ext4Options(size), size+1)
 		if err != nil {
-			return err
+			return b.spec.Errorf("contents", "%v", err)
 		}
-		more := (need - root.Length() + mebibyte - 1) / mebibyte * mebibyte
-		if opt.DiskSize > 1<<60-more {
-			return b.spec.Errorf("diskSize", "%v", errors.New("the contents need more than any ext4 filesystem holds"))
-		}
-		opt.DiskSize += more
+		opt.DiskSize += (need - size + mebibyte - 1) / mebibyte * mebibyte
 	}
+}
+
+// planRoot tells whether the root filesystem certainly holds its tree, and
+// says what keeps it from being made at all.
+func (b *builder) planRoot(l partition.Layout) (fits bool, err error) {
+	size := l.Root().Length()
+	if size >= maxRoot {
+		return false, b.spec.Errorf("diskSize", "a root filesystem of %d bytes is too large: ext4 with blocks of 4 KiB ends below 16 TiB", size)
+	}
+	fs, err := mkext4.Plan(b.trees[partition.Root], b.ext4Options(size))
+	var full *mkext4.NoSpaceError
+	switch {
+	case errors.As(err, &full) && b.spec.DiskSize.Auto:
+		return false, nil
+	case errors.As(err, &full):
+		return false, b.rootFull(full)
+	case err != nil:
+		return false, b.spec.Errorf("contents", "%v", err)
+	}
+	return fs.Fits, nil
+}
+
+// rootFull says that the root filesystem is too small for its tree.
+func (b *builder) rootFull(full *mkext4.NoSpaceError) error {
+	return b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", full.Size, full.Missing)
 }
 
 // least is a disk size at which the layout has room for a root partition at

@@ -31,9 +31,9 @@ func (s *source) Open() (tree.Reader, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", s.path, err)
 	}
-	r := &reader{f: os.NewFile(uintptr(fd), s.path), s: s}
+	r := &reader{fd: fd, s: s}
 	if err := r.check(); err != nil {
-		r.f.Close()
+		_ = unix.Close(fd)
 		return nil, err
 	}
 	return r, nil
@@ -44,16 +44,18 @@ func (s *source) changed() error {
 }
 
 // reader reads a source and fails where it turns out to be another than the
-// one that was staged.
+// one that was staged. It holds a bare descriptor: an os.File would ask the
+// kernel twice whether a regular file can be polled, which half a million
+// small files make felt.
 type reader struct {
-	f   *os.File
+	fd  int
 	s   *source
 	off int64
 }
 
 func (r *reader) check() error {
 	var st unix.Stat_t
-	if err := unix.Fstat(int(r.f.Fd()), &st); err != nil {
+	if err := unix.Fstat(r.fd, &st); err != nil {
 		return fmt.Errorf("%s: %w", r.s.path, err)
 	}
 	if st.Mode&tree.TypeMask != tree.Regular || st.Size != r.s.size || timeOf(st.Mtim) != r.s.mtime {
@@ -62,25 +64,19 @@ func (r *reader) check() error {
 	return nil
 }
 
-// Read checks the file once more at its end, so that a change while it was
-// read does not go unnoticed.
+// Read gives the end of the file away only once, together with its last bytes
+// or alone where there are none, as ReadAt does.
 func (r *reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 	n, err := r.ReadAt(p, r.off)
 	r.off += int64(n)
-	if n > 0 && errors.Is(err, io.EOF) {
-		err = nil
-	}
-	if errors.Is(err, io.EOF) {
-		if err := r.check(); err != nil {
-			return n, err
-		}
-	}
 	return n, err
 }
 
+// ReadAt checks the file once more when it reaches its end, so that a change
+// while it was read does not go unnoticed.
 func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, fmt.Errorf("%s: read at negative offset %d", r.s.path, off)
@@ -93,22 +89,25 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	if end {
 		p = p[:left]
 	}
-	n, err := r.f.ReadAt(p, off)
-	switch {
-	case n < len(p) && (err == nil || errors.Is(err, io.EOF)):
-		return n, r.s.changed()
-	case n < len(p):
-		return n, fmt.Errorf("%s: at offset %d: %w", r.s.path, off+int64(n), unwrapPath(err))
-	}
-	if end {
-		if err := r.check(); err != nil {
-			return n, err
-		}
-		if int64(n) == left {
-			return n, io.EOF
+	for n := 0; n < len(p); {
+		m, err := unix.Pread(r.fd, p[n:], off+int64(n))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return n, fmt.Errorf("%s: at offset %d: %w", r.s.path, off+int64(n), err)
+		case m == 0:
+			return n, r.s.changed()
+		default:
+			n += m
 		}
 	}
-	return n, nil
+	if !end {
+		return len(p), nil
+	}
+	if err := r.check(); err != nil {
+		return len(p), err
+	}
+	return len(p), io.EOF
 }
 
 // NextData asks the host's filesystem for the next range that is no hole. Where
@@ -118,21 +117,23 @@ func (r *reader) NextData(off int64) (start, end int64, err error) {
 	if off >= size {
 		return size, size, nil
 	}
-	start, err = unix.Seek(int(r.f.Fd()), off, unix.SEEK_DATA)
+	start, err = unix.Seek(r.fd, off, unix.SEEK_DATA)
 	if errors.Is(err, unix.ENXIO) {
-		return size, size, nil
+		// The rest is a hole, and nobody will read the end.
+		return size, size, r.check()
 	}
 	if err != nil {
 		return off, size, nil
 	}
-	end, err = unix.Seek(int(r.f.Fd()), start, unix.SEEK_HOLE)
+	end, err = unix.Seek(r.fd, start, unix.SEEK_HOLE)
 	if err != nil {
 		end = size
 	}
 	return min(start, size), min(end, size), nil
 }
 
-func (r *reader) Close() error { return r.f.Close() }
+// Close is called once.
+func (r *reader) Close() error { return unix.Close(r.fd) }
 
 // unwrapPath drops a path that the message already names.
 func unwrapPath(err error) error {

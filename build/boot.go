@@ -1,0 +1,54 @@
+package build
+
+import (
+	"context"
+	"errors"
+
+	"github.com/reprodisk/reprodisk/build/partition"
+	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
+	"github.com/reprodisk/reprodisk/internal/tree"
+)
+
+// planBoot says what keeps the boot partitions from being made, before
+// anything is written.
+func (b *builder) planBoot() error {
+	for _, p := range b.layout.Partitions {
+		name, ok := bootNames[p.Role]
+		if !ok {
+			continue
+		}
+		opt := b.fatOptions(p)
+		empty := &tree.Node{Inode: &tree.Inode{Mode: tree.Directory | 0o755}}
+		_, err := mkfat.Write(context.Background(), nowhere{}, empty, opt)
+		var small *mkfat.SpaceError
+		switch {
+		case errors.As(err, &small) && b.spec.EspFat == spec.FAT32:
+			return b.spec.Errorf("bootSize", "the %s has %d bytes, and FAT32 needs %d: raise bootSize, or choose espFat: 16 or auto", name.title, p.Length(), p.Length()+small.Missing)
+		case err != nil:
+			return b.spec.Errorf("espFat", "the %s of %d bytes: %v", name.title, p.Length(), err)
+		}
+		least, err := mkfat.MinSize(b.trees[p.Role], opt)
+		if err != nil {
+			return b.spec.Errorf(name.contents, "%v", err)
+		}
+		if least > p.Length() {
+			return b.bootFull(p, least-p.Length())
+		}
+	}
+	return nil
+}
+
+// bootFull says that a boot partition is too small for what goes onto it.
+func (b *builder) bootFull(p partition.Partition, missing int64) error {
+	name, remedy := bootNames[p.Role], "raise bootSize"
+	if p.Role == partition.ESP && b.spec.PartitionTableType == spec.TableEFIXBootldr {
+		remedy = "with efixbootldr it always has this size, and kernels belong into bootContents"
+	}
+	return b.spec.Errorf(name.contents, "they do not fit into the %s of %d bytes: %d bytes are missing; %s", name.title, p.Length(), missing, remedy)
+}
+
+// nowhere takes what is written and forgets it.
+type nowhere struct{}
+
+func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
