@@ -55,6 +55,7 @@ func Folders(ctx context.Context, dirA, dirB string, opt Options) (*report.Repor
 // entry is what a folder has under a relative path.
 type entry struct {
 	rel    string
+	key    string // orders a folder right before all that is in it
 	mode   fs.FileMode
 	size   int64
 	target string // of a symbolic link
@@ -116,7 +117,7 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 		if err != nil {
 			return plain(name, err)
 		}
-		e := entry{rel: rel, mode: fi.Mode()}
+		e := entry{rel: rel, key: strings.ReplaceAll(rel, "/", "\x00"), mode: fi.Mode()}
 		switch fi.Mode().Type() {
 		case 0:
 			e.size = fi.Size()
@@ -132,7 +133,7 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 	if err != nil {
 		return nil, 0, err
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.rel, b.rel) })
+	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	return entries, size, nil
 }
 
@@ -160,12 +161,12 @@ func (c *folders) entries(a, b []entry) error {
 			return err
 		}
 		switch {
-		case len(b) == 0 || len(a) > 0 && a[0].rel < b[0].rel:
+		case len(b) == 0 || len(a) > 0 && a[0].key < b[0].key:
 			f := onlyIn(c.a)
 			f.A = a[0].describe()
 			c.add(a[0].rel, f)
 			a = behind(a)
-		case len(a) == 0 || b[0].rel < a[0].rel:
+		case len(a) == 0 || b[0].key < a[0].key:
 			f := onlyIn(c.b)
 			f.B = b[0].describe()
 			c.add(b[0].rel, f)
@@ -185,8 +186,8 @@ func (c *folders) entries(a, b []entry) error {
 func behind(list []entry) []entry {
 	first := list[0]
 	list = list[1:]
-	if first.mode.IsDir() {
-		list = slices.DeleteFunc(slices.Clone(list), func(e entry) bool { return strings.HasPrefix(e.rel, first.rel+"/") })
+	for len(list) > 0 && strings.HasPrefix(list[0].key, first.key+"\x00") {
+		list = list[1:]
 	}
 	return list
 }
