@@ -18,7 +18,7 @@ type buildOptions struct {
 func (a *app) buildCommand() *cobra.Command {
 	var o buildOptions
 	cmd := &cobra.Command{
-		Use:   "build [-o DIR] SPEC",
+		Use:   "build [flags] SPEC",
 		Short: "Build one disk image from a spec",
 		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its path.
 

@@ -9,7 +9,7 @@ import (
 func (a *app) diffCommand() *cobra.Command {
 	var reports reportFlags
 	cmd := &cobra.Command{
-		Use:   "diff A B",
+		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
 		Long: `Compare two disk images, or two folders of them, and name what differs: fields
 of the partition tables, filesystem structures, files by path.

@@ -23,7 +23,7 @@ type inspectOptions struct {
 func (a *app) inspectCommand() *cobra.Command {
 	var o inspectOptions
 	cmd := &cobra.Command{
-		Use:   "inspect IMAGE",
+		Use:   "inspect [flags] IMAGE",
 		Short: "Show every decoded field of tables and filesystems",
 		Long: `Show the fields of an image's partition tables (both copies of a GPT), and of
 its filesystems' superblocks, group descriptors, boot and FSInfo sectors: byte

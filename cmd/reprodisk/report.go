@@ -14,7 +14,7 @@ import (
 func (a *app) reportCommand() *cobra.Command {
 	var reports reportFlags
 	cmd := &cobra.Command{
-		Use:   "report REPORT.json",
+		Use:   "report [flags] REPORT.json",
 		Short: "Render a saved JSON report again",
 		Long: `Render a report that --json has written again, as text, Markdown or JSON.
 - reads it from standard input. The exit status is that of the report's verdict:

@@ -24,7 +24,7 @@ type reportOutput struct {
 
 func (f *reportFlags) add(flags *pflag.FlagSet) {
 	f.set = flags
-	flags.StringVar(&f.text, "text", "", "write the report as text to `FILE`, - for standard output (the default where no other form is asked for)")
+	flags.StringVar(&f.text, "text", "", "write the report as text to `FILE`; - is standard output, and\nthe default where no other form is asked for")
 	flags.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`")
 	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
 }

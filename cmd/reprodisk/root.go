@@ -38,6 +38,8 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 		},
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetUsageTemplate(usageTemplate)
+	root.SetHelpCommand(helpCommand(root))
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
@@ -45,9 +47,9 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	})
 	flags := root.PersistentFlags()
 	flags.SortFlags = false
-	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "show everything: every consequence, file and line of a diff")
-	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress, and nothing of what a builder prints unless it fails")
-	flags.StringVar(&a.global.color, "color", "auto", "colours: auto, always or never")
+	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "show every consequence, file and line of a diff")
+	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress; a builder's own output only if it fails")
+	flags.StringVar(&a.global.color, "color", "auto", "colours `WHEN`: auto, always or never")
 	cobra.EnableCommandSorting = false
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
@@ -55,6 +57,44 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 		a.inspectCommand(), a.reportCommand(), a.versionCommand(),
 	)
 	return root
+}
+
+// usageTemplate is cobra's, without a second line for programs whose root is a
+// command of its own, which this is only to say what is missing.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND [flags]{{else}}{{.UseLine}}{{end}}
+{{- if .HasExample}}
+
+Examples:
+{{.Example}}{{end}}
+{{- if .HasAvailableSubCommands}}
+
+Commands:{{range .Commands}}{{if or .IsAvailableCommand (eq .Name "help")}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}{{end}}
+{{- if .HasAvailableLocalFlags}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+{{- if .HasAvailableInheritedFlags}}
+
+Flags of every command:
+{{.InheritedFlags.FlagUsages | trimTrailingWhitespaces}}{{end}}
+`
+
+// helpCommand prints the help of a command, or refuses an unknown one.
+func helpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Explain a command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return usageError(root, "there is no command %q", strings.Join(args, " "))
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	}
 }
 
 // prepare checks the global flags and starts what depends on them.

@@ -24,7 +24,7 @@ type splitOptions struct {
 func (a *app) splitCommand() *cobra.Command {
 	var o splitOptions
 	cmd := &cobra.Command{
-		Use:   "split [-o DIR] IMAGE",
+		Use:   "split [flags] IMAGE",
 		Short: "List an image's partitions, or write each to a file",
 		Long: `Write each partition of a disk image to a file of its own, with the bytes that dd
 would copy and with holes for zeros: IMAGE-p1.raw, IMAGE-p2.raw, …
@@ -48,7 +48,7 @@ Exit status: 0 done, 2 trouble, 130 after Ctrl-C.`,
 	flags.BoolVarP(&o.list, "list", "l", false, "print the partitions as fdisk -l does, and write nothing")
 	flags.BoolVarP(&o.json, "json", "J", false, "print the partitions as sfdisk -J does, and write nothing")
 	flags.BoolVar(&o.gaps, "gaps", false, "write the space between partitions too: IMAGE-gap1.raw, …")
-	flags.IntSliceVar(&o.partitions, "partition", nil, "only the partitions of these numbers, as `N,…`")
+	flags.IntSliceVar(&o.partitions, "partition", nil, "only the partitions in `LIST`, as in 1,3")
 	return cmd
 }
 

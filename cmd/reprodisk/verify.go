@@ -18,7 +18,7 @@ type verifyOptions struct {
 func (a *app) verifyCommand() *cobra.Command {
 	var o verifyOptions
 	cmd := &cobra.Command{
-		Use:   "verify [-o DIR] SPEC | -- CMD [ARG…]",
+		Use:   "verify [flags] SPEC | -- CMD [ARG…]",
 		Short: "Build an image twice and compare the two",
 		Long: `Build an image twice and name what differs, or say that nothing does.
 
@@ -55,7 +55,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.out, "output", "o", "", "keep the first output as `DIR`, a second that differs as DIR.check")
+	flags.StringVarP(&o.out, "output", "o", "", "keep the first output as `DIR`, a second that differs as\nDIR.check")
 	flags.StringVar(&o.check, "check", "", "build once, and compare with the earlier result in `DIR`")
 	o.reports.add(flags)
 	return cmd
