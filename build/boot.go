@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
@@ -28,12 +29,12 @@ func (b *builder) planBoot() error {
 		case err != nil:
 			return b.spec.Errorf("espFat", "the %s of %d bytes: %v", name.title, p.Length(), err)
 		}
-		least, err := mkfat.MinSize(b.trees[p.Role], opt)
-		if err != nil {
+		_, err = mkfat.Write(context.Background(), nowhere{}, hollow(b.trees[p.Role]), opt)
+		switch {
+		case errors.As(err, &small):
+			return b.bootFull(p, small.Missing)
+		case err != nil:
 			return b.spec.Errorf(name.contents, "%v", err)
-		}
-		if least > p.Length() {
-			return b.bootFull(p, least-p.Length())
 		}
 	}
 	return nil
@@ -52,3 +53,30 @@ func (b *builder) bootFull(p partition.Partition, missing int64) error {
 type nowhere struct{}
 
 func (nowhere) WriteAt(p []byte, _ int64) (int, error) { return len(p), nil }
+
+// hollow is a tree with the same names and sizes whose files are one hole
+// each, so that writing it opens no source.
+func hollow(n *tree.Node) *tree.Node {
+	i := *n.Inode
+	if i.Content != nil {
+		i.Content = hole(i.Size)
+	}
+	out := &tree.Node{Name: n.Name, Inode: &i}
+	for _, c := range n.Children {
+		out.Children = append(out.Children, hollow(c))
+	}
+	return out
+}
+
+// hole is that many bytes of nothing.
+type hole int64
+
+func (h hole) Open() (tree.Reader, error) { return h, nil }
+
+func (h hole) Read([]byte) (int, error) { return 0, io.EOF }
+
+func (h hole) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
+
+func (h hole) Close() error { return nil }
+
+func (h hole) NextData(int64) (start, end int64, err error) { return int64(h), int64(h), nil }
