@@ -40,9 +40,13 @@ type Difference struct {
 // Equal tells whether the contents are the same.
 func (d Difference) Equal() bool { return d.First < 0 && d.SizeA == d.SizeB }
 
-// Show renders both sides for a person, with a note on the difference.
-func (d Difference) Show() (a, b, note string) {
+// Show renders both sides for a person, with a note on the difference. Where
+// there is a diff of their text, that says it better.
+func (d Difference) Show(diff string) (a, b, note string) {
 	a, b = fmt.Sprintf("%d bytes", d.SizeA), fmt.Sprintf("%d bytes", d.SizeB)
+	if diff != "" {
+		return a, b, ""
+	}
 	if d.First < 0 {
 		return a, b, "one is the beginning of the other"
 	}

@@ -1,15 +1,13 @@
 package ext4cmp
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
-	"github.com/reprodisk/reprodisk/internal/textdiff"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
@@ -72,16 +70,6 @@ func (c *comparison) differs(p *pair, f *ledger.Finding, resized bool) {
 	c.keep(p)
 }
 
-// compared tells how far two contents are apart.
-type compared struct {
-	first int64 // offset of the first difference; -1 for none
-	bytes int64 // how many bytes differ, as far as both go
-	a, b  []byte
-}
-
-// excerpt is how many bytes around the first difference are shown.
-const excerpt = 16
-
 func (c *comparison) compareFile(p *pair) error {
 	fa, fb := c.a.fs.OpenFile(p.a), c.b.fs.OpenFile(p.b)
 	c.problems("first image", fa.Problems())
@@ -94,27 +82,20 @@ func (c *comparison) compareFile(p *pair) error {
 		c.problems("both images", []*ext4.Problem{{Offset: p.a.Offset, Text: "files share blocks so often that not all contents are compared"}})
 		return nil
 	}
-	d, err := c.compareReaders(fa, fb)
+	a, b := content(fa), content(fb)
+	d, err := contents.Compare(c.ctx, a, b)
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.path, err)
 	}
-	if d.first < 0 && sameSize {
+	if d.Equal() {
 		return nil
 	}
 	f, _ := c.enter(c.key("data", "content", p.path), about{report.Content, remedyContent})
 	f.Whole = false
-	f.A, f.B = fmt.Sprintf("%d bytes", fa.Size()), fmt.Sprintf("%d bytes", fb.Size())
-	if f.Diff, err = c.textDiff(p.path, fa, fb); err != nil {
-		return err
+	if f.Diff, err = contents.Diff(p.path, a, b); err != nil {
+		return fmt.Errorf("%s: %w", p.path, err)
 	}
-	switch {
-	case f.Diff != "": // says it better
-	case d.first >= 0:
-		f.A, f.B = f.A+fmt.Sprintf("; at %d: %x", d.first, d.a), f.B+fmt.Sprintf("; at %d: %x", d.first, d.b)
-		f.Note = fmt.Sprintf("%d bytes of the file differ, the first at %d", d.bytes, d.first)
-	default:
-		f.Note = "one is the beginning of the other"
-	}
+	f.A, f.B, f.Note = d.Show(f.Diff)
 	c.differs(p, f, blocksOf(fa) != blocksOf(fb))
 	return nil
 }
@@ -149,80 +130,18 @@ func (c *comparison) sameBlocks(a, b *ext4.File) bool {
 	return true
 }
 
-const contentBuffer = 256 << 10
-
-// compareReaders compares two files as far as both go.
-func (c *comparison) compareReaders(a, b *ext4.File) (compared, error) {
-	d := compared{first: -1}
-	size := min(a.Size(), b.Size())
-	bufA, bufB := make([]byte, min(size, contentBuffer)), make([]byte, min(size, contentBuffer))
-	for off := int64(0); off < size; {
-		if err := c.ctx.Err(); err != nil {
-			return d, err
-		}
-		// Where both have a hole there is nothing to read.
-		sa, _, errA := a.NextData(off)
-		sb, _, errB := b.NextData(off)
-		if errA == nil && errB == nil {
-			if off = max(off, min(sa, sb)); off >= size {
-				break
-			}
-		}
-		n := int(min(size-off, contentBuffer))
-		x, y := bufA[:n], bufB[:n]
-		if err := readContent(a, x, off); err != nil {
-			return d, err
-		}
-		if err := readContent(b, y, off); err != nil {
-			return d, err
-		}
-		if !bytes.Equal(x, y) {
-			for i := range x {
-				if x[i] == y[i] {
-					continue
-				}
-				if d.first < 0 {
-					d.first = off + int64(i)
-					d.a = bytes.Clone(x[i:min(n, i+excerpt)])
-					d.b = bytes.Clone(y[i:min(n, i+excerpt)])
-				}
-				d.bytes++
-			}
-		}
-		off += int64(n)
+// content is what a file holds. What is damaged reads as zeros: the volume's
+// problems say so.
+func content(f *ext4.File) contents.File {
+	return contents.File{
+		R: f, Size: f.Size(),
+		Damaged: func(err error) bool {
+			var damaged *ext4.Problem
+			return errors.As(err, &damaged)
+		},
+		NextData: func(off int64) (int64, bool) {
+			start, _, err := f.NextData(off)
+			return start, err == nil
+		},
 	}
-	return d, nil
-}
-
-// readContent reads a part of a file that its size promises. What is damaged
-// reads as zeros: the volume's problems say so.
-func readContent(f *ext4.File, p []byte, off int64) error {
-	n, err := f.ReadAt(p, off)
-	var damaged *ext4.Problem
-	if err == nil || err == io.EOF || errors.As(err, &damaged) {
-		clear(p[n:])
-		return nil
-	}
-	return err
-}
-
-// maxDiffed is the size in bytes of the largest text that is diffed.
-const maxDiffed = 1 << 20
-
-func (c *comparison) textDiff(path string, a, b *ext4.File) (string, error) {
-	if a.Size() > maxDiffed || b.Size() > maxDiffed {
-		return "", nil
-	}
-	x, y := make([]byte, a.Size()), make([]byte, b.Size())
-	if err := readContent(a, x, 0); err != nil {
-		return "", err
-	}
-	if err := readContent(b, y, 0); err != nil {
-		return "", err
-	}
-	diff, ok := textdiff.Unified(x, y, textdiff.Options{NameA: "a" + path, NameB: "b" + path, MaxOutput: 16 << 10})
-	if !ok {
-		return "", nil
-	}
-	return diff, nil
 }
