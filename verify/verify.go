@@ -30,8 +30,9 @@ type Options struct {
 	// "build --quiet SPEC -o DIR". nil: the running program.
 	Builder *Program
 
-	// Pause is the least time between the end of the first run and the start of
-	// the second. 0 stands for DefaultPause.
+	// Pause is the least time between the end of the first run (or, of an
+	// earlier result, its modification time) and the start of the second. 0
+	// stands for DefaultPause.
 	Pause time.Duration
 }
 
@@ -76,8 +77,10 @@ func Command(ctx context.Context, argv []string, opt Options) (*Result, error) {
 // Check builds the image of a spec once more and compares it with the earlier
 // result in dir. A rebuild that differs stays as DIR.check.
 func Check(ctx context.Context, dir, path string, opt Options) (*Result, error) {
-	if err := resultExists(dir); err != nil {
-		return nil, err
+	for _, path := range []string{dir, filepath.Join(dir, imageName)} {
+		if err := resultExists(path); err != nil {
+			return nil, err
+		}
 	}
 	job, err := specJob(path, opt)
 	if err != nil {
@@ -184,7 +187,7 @@ func twice(ctx context.Context, j *job, opt Options) (res *Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := pause(ctx, opt); err != nil {
+	if err := pause(ctx, time.Now(), opt); err != nil {
 		return nil, err
 	}
 	second, err := w.run(ctx, j, "second", opt)
@@ -217,6 +220,11 @@ func again(ctx context.Context, result string, j *job, opt Options) (*Result, er
 		return nil, err
 	}
 	defer w.remove()
+	if fi, err := os.Stat(filepath.Join(result, j.image)); err == nil {
+		if err := pause(ctx, fi.ModTime(), opt); err != nil {
+			return nil, err
+		}
+	}
 	rebuilt, err := w.run(ctx, j, "check", opt)
 	if err != nil {
 		return nil, err
@@ -233,11 +241,15 @@ func again(ctx context.Context, result string, j *job, opt Options) (*Result, er
 	return res, nil
 }
 
-// pause waits until a clock in the second image would show another time.
-func pause(ctx context.Context, opt Options) error {
+// pause waits until every clock would show another time than it did when the
+// first output was written.
+func pause(ctx context.Context, written time.Time, opt Options) error {
 	d := opt.Pause
 	if d == 0 {
 		d = DefaultPause
+	}
+	if d = min(d, d-time.Since(written)); d <= 0 {
+		return nil
 	}
 	if opt.Progress != nil {
 		opt.Progress("waiting for the clock to move on", 0, 0)

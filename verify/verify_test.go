@@ -164,7 +164,7 @@ func TestAnOlderCheckGivesWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"two", "three"} {
-		res, err := CheckCommand(context.Background(), out, write(text), Options{})
+		res, err := CheckCommand(context.Background(), out, write(text), Options{Pause: fast})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -173,7 +173,7 @@ func TestAnOlderCheckGivesWay(t *testing.T) {
 			t.Errorf("the check holds %q (%v), reported as %q", b, err, res.Report.B.Path)
 		}
 	}
-	if _, err := CheckCommand(context.Background(), out, write("one"), Options{}); err != nil {
+	if _, err := CheckCommand(context.Background(), out, write("one"), Options{Pause: fast}); err != nil {
 		t.Fatal(err)
 	}
 	entries, _ := os.ReadDir(dir)
