@@ -20,7 +20,7 @@ const (
 	writeAnew  = "start from zeros (truncate -s) and write the filesystem anew: nothing clears what files leave behind"
 	fixedOrder = "add files in a fixed order: sort what readdir returns before mcopy or cp"
 	runFsck    = "run fsck.vfat -n: it does not follow from the rest of the filesystem"
-	mtoolsTime = "SOURCE_DATE_EPOCH with TZ=UTC for mtools 4.0.33 and later; mcopy -m with the source's times set beforehand (FAT stores local time without a zone)"
+	mtoolsTime = "SOURCE_DATE_EPOCH and TZ=UTC for mcopy and mmd (FAT stores local time without a zone), or mcopy -m with the source's times set beforehand; mkfs.vfat --invariant for the label's"
 	sameFiles  = "make the same files in both builds"
 	sameBytes  = "find what writes this file, and pin its clock, randomness, order and paths"
 )

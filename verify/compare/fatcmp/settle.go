@@ -2,6 +2,7 @@ package fatcmp
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/fat"
 	"github.com/reprodisk/reprodisk/report"
@@ -55,6 +56,9 @@ func (c *comparison) settle() {
 	for _, name := range c.labelFields {
 		if f := c.noted(name, labelObject); f != nil {
 			c.labelOwners[valueName(name, c.a.fs.Variant)] = f
+			if f.File == "" && f.Part == "" { // no file's value is with it
+				f.Note = strings.TrimPrefix(f.Note+"; it is the volume label's entry", "; ")
+			}
 			count(f, present([]*ledger.Finding{c.label}))
 			order = append(order, f)
 		}

@@ -98,6 +98,11 @@ func (c *comparison) tableOwner(off, in int64) ledger.Owned {
 	causes := c.allocation(ra, rb)
 	if len(causes) == 0 {
 		own.Finding = c.loneEntry(e, x, y, ra)
+		for _, p := range []*pair{c.pairOf(c.a, ra.Object), c.pairOf(c.b, rb.Object)} {
+			if p != nil && p.broken {
+				p.content.Follows(own.Finding)
+			}
+		}
 		return own
 	}
 	f := c.consequence(fat.StructFAT, "entries", causes...)
@@ -141,7 +146,9 @@ func (c *comparison) allocation(ra, rb fat.Region) []*ledger.Finding {
 		if p == nil {
 			continue
 		}
-		add(p.content)
+		if !p.broken {
+			add(p.content)
+		}
 		if len(p.entries) > 0 && s.r.Structure == fat.StructDirectory {
 			causes = append(causes, p.entries...)
 		}
@@ -160,6 +167,9 @@ func (c *comparison) allocation(ra, rb fat.Region) []*ledger.Finding {
 
 // pairOf is the pair of a side's object, where something differs in it.
 func (c *comparison) pairOf(s *side, object uint32) *pair {
+	if object == fat.NoObject {
+		return nil
+	}
 	if s == c.a {
 		return c.byA[object]
 	}

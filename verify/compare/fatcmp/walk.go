@@ -22,6 +22,7 @@ type pair struct {
 	renamed *ledger.Finding   // that it has another name
 	entries []*ledger.Finding // what was added to, removed from or renamed in this directory
 	placed  bool              // the same content lies in other clusters
+	broken  bool              // the same entry leads to another chain: the FAT is to blame for what the content differs in
 	owners  map[string]*ledger.Finding
 	dots    []dot // of a directory: fields of "." and ".." that wait for settle
 }
@@ -75,6 +76,7 @@ func (c *comparison) pair(p *pair) error {
 		return err
 	}
 	if !sameExtents(fa, fb) {
+		p.broken = p.content != nil && fa.Entry.FileSize == fb.Entry.FileSize && fa.Entry.FirstCluster(c.a.fs.Variant) == fb.Entry.FirstCluster(c.b.fs.Variant)
 		c.moved(p)
 	}
 	if err := c.compareDots(p); err != nil {
