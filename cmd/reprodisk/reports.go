@@ -10,9 +10,10 @@ import (
 	"github.com/reprodisk/reprodisk/report"
 )
 
-// reportFlags say where a report goes.
+// reportFlags say where a report goes, and what counts in it.
 type reportFlags struct {
 	text, json, markdown string
+	scope                scopeFlags
 	set                  *pflag.FlagSet
 	outputs              []reportOutput
 }
@@ -27,6 +28,7 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.text, "text", "", "write the report as text to `FILE`; - is standard output, and\nthe default where no other form is asked for")
 	flags.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`")
 	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
+	f.scope.add(flags)
 }
 
 // open opens every output before the work begins. The caller discards them.
@@ -35,11 +37,11 @@ func (f *reportFlags) open(a *app) error {
 		flag, file string
 		render     func(*output) func(io.Writer, *report.Report) error
 	}{
-		{"text", f.text, a.textRenderer},
+		{"text", f.text, f.textRenderer(a)},
 		{"json", f.json, func(*output) func(io.Writer, *report.Report) error { return report.WriteJSON }},
 		{"markdown", f.markdown, func(*output) func(io.Writer, *report.Report) error {
 			return func(w io.Writer, r *report.Report) error {
-				return report.WriteMarkdown(w, r, report.MarkdownOptions{})
+				return report.WriteMarkdown(w, r, report.MarkdownOptions{Max: f.scope.maxFindings})
 			}
 		}},
 	}
@@ -73,6 +75,9 @@ func (f *reportFlags) discard() {
 // write renders the report everywhere and gives the outcome of the command.
 func (f *reportFlags) write(a *app, r *report.Report) error {
 	a.progress.clear()
+	if err := f.scope.apply(r); err != nil {
+		return err
+	}
 	for _, o := range f.outputs {
 		err := o.write(func(w io.Writer) error { return o.render(w, r) })
 		if errors.Is(err, syscall.EPIPE) {
@@ -90,12 +95,14 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 
 // textRenderer renders with the terminal's width only what goes to the
 // terminal: in a file it would be an accident.
-func (a *app) textRenderer(o *output) func(io.Writer, *report.Report) error {
-	opt := report.TextOptions{Verbose: a.global.verbose, Color: a.global.color == "always"}
-	if o.direct == a.stdout {
-		opt.Color, opt.Width = a.colored(), terminalWidth(a.stdout)
+func (f *reportFlags) textRenderer(a *app) func(*output) func(io.Writer, *report.Report) error {
+	return func(o *output) func(io.Writer, *report.Report) error {
+		opt := report.TextOptions{Verbose: a.global.verbose, Color: a.global.color == "always", Max: f.scope.maxFindings}
+		if o.direct == a.stdout {
+			opt.Color, opt.Width = a.colored(), terminalWidth(a.stdout)
+		}
+		return func(w io.Writer, r *report.Report) error { return report.WriteText(w, r, opt) }
 	}
-	return func(w io.Writer, r *report.Report) error { return report.WriteText(w, r, opt) }
 }
 
 // sign enters which program made the report.

@@ -60,9 +60,15 @@ func images(ctx context.Context, r *report.Report, a, b *split.Image, opt Option
 		return fmt.Errorf("%s, %s: %w", a.Path(), b.Path(), err)
 	}
 	d := &disks{ctx: ctx, a: a, b: b, tableA: tableA, tableB: tableB, l: ledger.New(), found: found, opt: opt, report: r}
-	d.warn(a.Path(), tableA.Warnings)
-	d.warn(b.Path(), tableB.Warnings)
+	for _, side := range []struct {
+		img   *split.Image
+		table *split.Table
+	}{{a, tableA}, {b, tableB}} {
+		d.warn(side.img.Path(), side.img.Warnings())
+		d.warn(side.img.Path(), side.table.Warnings)
+	}
 	d.compareSize()
+	d.compareContainers()
 	d.tables = tablecmp.Compare(ctx, d.l, tablecmp.Tables{MBR: tableA.MBR, GPT: tableA.GPT}, tablecmp.Tables{MBR: tableB.MBR, GPT: tableB.GPT}, d.size)
 	if err := d.compareVolumes(); err != nil {
 		return err
