@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/unpack"
 )
 
 // format is a kind of image that is told by its content.
@@ -27,41 +28,42 @@ type opener func(context.Context, *source) (container.Image, error)
 // its holes, and what may be read beside it.
 type source struct {
 	container.Disk
-	path string // of the file, or of the compressed file that it was in
-	opt  OpenOptions
+	place
+	opt OpenOptions
 }
 
 const (
 	convert = "convert it with `qemu-img convert -O raw`"
-	unpack  = "decompress it with "
+	expand  = "decompress it with "
 )
 
-// formats lists every kind that is told from a raw disk, in the order in which
+// formats is every kind that is told from a raw disk, in the order in which
 // they are looked for. One with an opener is read, one without is refused. A
 // fixed VHD is a raw disk with a footer behind it; taking it for raw would
 // make its disk 512 bytes too long.
-var formats = []format{
-	{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x02", remedy: convert},
-	{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x03", remedy: convert},
-	{name: "qcow", magic: "QFI\xfb", remedy: convert},
-	{name: "QED", magic: "QED\x00", remedy: convert},
-	{name: "VDI", offset: 0x40, magic: "\x7f\x10\xda\xbe", check: isVDI, remedy: convert},
-	{name: "VHD", magic: "conectix", remedy: convert},
-	{name: "VHD", offset: -512, magic: "conectix", remedy: convert},
-	{name: "VHDX", magic: "vhdxfile", remedy: convert},
-	{name: "VMDK", magic: "KDMV", remedy: convert},
-	{name: "VMDK", magic: "COWD", remedy: convert},
-	{name: "VMDK", magic: "# Disk DescriptorFile", remedy: convert},
-	{name: "gzip-compressed", magic: "\x1f\x8b\x08", remedy: unpack + "`gzip -d`"},
-	{name: "xz-compressed", magic: "\xfd7zXZ\x00", remedy: unpack + "`xz -d`"},
-	{name: "zstd-compressed", magic: "\x28\xb5\x2f\xfd", remedy: unpack + "`zstd -d`"},
-	{name: "bzip2-compressed", offset: 4, magic: "1AY&SY", remedy: unpack + "`bzip2 -d`"},
+func formats() []format {
+	return []format{
+		{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x02", open: openQcow2},
+		{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x03", open: openQcow2},
+		{name: "qcow", magic: "QFI\xfb", remedy: convert},
+		{name: "QED", magic: "QED\x00", remedy: convert},
+		{name: "VDI", offset: 0x40, magic: "\x7f\x10\xda\xbe", check: isVDI, remedy: convert},
+		{name: "VHD", magic: "conectix", remedy: convert},
+		{name: "VHD", offset: -512, magic: "conectix", remedy: convert},
+		{name: "VHDX", magic: "vhdxfile", remedy: convert},
+		{name: "VMDK", magic: "KDMV", remedy: convert},
+		{name: "VMDK", magic: "COWD", remedy: convert},
+		{name: "VMDK", magic: "# Disk DescriptorFile", remedy: convert},
+		{name: "gzip-compressed", magic: unpack.Gzip.Magic(), open: openPacked(unpack.Gzip)},
+		{name: "xz-compressed", magic: unpack.Xz.Magic(), open: openPacked(unpack.Xz)},
+		{name: "zstd-compressed", magic: unpack.Zstd.Magic(), open: openPacked(unpack.Zstd)},
+		{name: "bzip2-compressed", offset: 4, magic: "1AY&SY", remedy: expand + "`bzip2 -d`"},
+	}
 }
 
 // sniff finds the format of an image; it is nil for a raw one.
 func sniff(r io.ReaderAt, size int64) (*format, error) {
-	for i := range formats {
-		f := &formats[i]
+	for _, f := range formats() {
 		off := f.offset
 		if off < 0 {
 			off += size
@@ -75,7 +77,7 @@ func sniff(r io.ReaderAt, size int64) (*format, error) {
 			return nil, err
 		}
 		if bytes.Equal(b[:n], []byte(f.magic)) && (f.check == nil || f.check(r)) {
-			return f, nil
+			return &f, nil
 		}
 	}
 	return nil, nil

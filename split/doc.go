@@ -7,6 +7,11 @@
 // Extract. What an image holds is not trusted: a damaged table is a warning,
 // never a crash.
 //
-// Only raw images and block devices are read so far. Other formats are refused
-// by name. What filesystem a partition holds is not looked at here.
+// container.go lists the formats that are read, and those that are refused by
+// name: a new one is one line there. A disk out of any format is the same to
+// all that follows; what its file says beside the disk is Image.Metadata. A
+// file that an image names is opened only where OpenOptions allow it, and only
+// in the image's own folder or below.
+//
+// What filesystem a partition holds is not looked at here.
 package split

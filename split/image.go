@@ -24,31 +24,45 @@ type Image struct {
 	Disk
 	path       string
 	format     string
-	sectorSize int64 // of a block device; 0 where nothing tells
-	fields     []Field
-	warnings   []string
+	sectorSize int64           // of a block device; 0 where nothing tells
+	inner      container.Image // nil for a raw image
 }
 
 // Path is the name that the image was opened by.
 func (i *Image) Path() string { return i.path }
 
-// Format is the image's format as `qemu-img info` prints it: "raw", "qcow2",
-// "vdi", "vpc", "vmdk", "vhdx".
+// Format is the image's format as `qemu-img info` prints it ("raw", "qcow2",
+// "vdi", "vpc", "vmdk", "vhdx"), and ".gz", ".xz" or ".zst" behind it where it
+// is compressed.
 func (i *Image) Format() string { return i.format }
 
 // Metadata lists what the file says beside the disk: headers, tables of
-// clusters, snapshots. It is empty for a raw image.
-func (i *Image) Metadata() []Field { return i.fields }
+// clusters, snapshots, and what a compressed file says. It is empty for a raw
+// image. The first call may read tables.
+func (i *Image) Metadata() []Field {
+	if i.inner == nil {
+		return nil
+	}
+	return i.inner.Metadata()
+}
 
 // Warnings lists what is damaged or doubtful about the file and could be lived
 // with. What its partition table holds is not looked at for it.
-func (i *Image) Warnings() []string { return i.warnings }
+func (i *Image) Warnings() []string {
+	if i.inner == nil {
+		return nil
+	}
+	return i.inner.Warnings()
+}
 
 // OpenOptions say how far Open may go. The zero value is the most careful.
 type OpenOptions struct {
 	// AllowBacking permits that an image names other files which hold a part
 	// of its disk, as long as they lie in the image's own folder or below.
 	AllowBacking bool
+	// UnpackLimit is how many bytes a compressed image may have when it is
+	// unpacked. 0 stands for what the temporary folder has room for.
+	UnpackLimit int64
 }
 
 // Open opens an image file or a block device for reading, with no options. Its
@@ -58,17 +72,20 @@ func Open(path string) (*Image, error) {
 }
 
 // OpenWith opens an image file or a block device for reading. Its errors name
-// the path. The end of ctx ends what takes long.
+// the path. A compressed image is unpacked into a temporary file without a
+// name, which the end of ctx ends.
 func OpenWith(ctx context.Context, path string, opt OpenOptions) (*Image, error) {
 	f, device, err := openFile(path)
 	if err != nil {
 		return nil, err
 	}
 	file := &rawDisk{f: f}
-	img, err := open(ctx, path, file, opt)
+	at := place{path: path}
+	at.locate(f)
+	img, err := open(ctx, file, at, opt)
 	if err != nil {
 		f.Close()
-		return nil, err
+		return nil, pathError(path, err)
 	}
 	if device && img.Disk == file {
 		if n, err := unix.IoctlGetInt(int(f.Fd()), unix.BLKSSZGET); err == nil {
@@ -99,37 +116,42 @@ func openFile(path string) (f *os.File, device bool, err error) {
 	return f, mode.Type() == fs.ModeDevice, nil
 }
 
-// open tells the format of a file and opens it. The image takes the file over.
-func open(ctx context.Context, path string, file *rawDisk, opt OpenOptions) (*Image, error) {
+// open tells the format of a file and opens it. The image takes the file over;
+// where there is an error, the caller closes it.
+func open(ctx context.Context, file *rawDisk, at place, opt OpenOptions) (*Image, error) {
 	size, err := file.f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return nil, pathError(path, err)
+		return nil, err
 	}
 	if size == 0 {
-		return nil, fmt.Errorf("%s: is empty", path)
+		return nil, errors.New("is empty")
 	}
 	file.size = size
 	format, err := sniff(file, size)
 	switch {
 	case err != nil:
-		return nil, pathError(path, err)
+		return nil, err
 	case format == nil:
-		return &Image{Disk: file, path: path, format: "raw"}, nil
+		return &Image{Disk: file, path: at.path, format: "raw"}, nil
 	case format.open == nil:
-		return nil, fmt.Errorf("%s: is a %s image: not readable yet, %s", path, format.name, format.remedy)
+		return nil, fmt.Errorf("is a %s image: not readable yet, %s", format.name, format.remedy)
 	}
-	inner, err := format.open(ctx, &source{Disk: file, path: path, opt: opt})
+	inner, err := format.open(ctx, &source{Disk: file, place: at, opt: opt})
 	if err != nil {
-		return nil, pathError(path, err)
+		return nil, err
 	}
-	return &Image{Disk: inner, path: path, format: inner.Format(), fields: inner.Metadata(), warnings: inner.Warnings()}, nil
+	return &Image{Disk: inner, path: at.path, format: inner.Format(), inner: inner}, nil
 }
 
 // pathError says "path: what is wrong" without naming the system call.
 func pathError(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
+	return fmt.Errorf("%s: %w", path, plain(err))
+}
+
+// plain is what is wrong, without the path and the system call.
+func plain(err error) error {
+	if pe, ok := err.(*fs.PathError); ok { // one further in has words around it that matter
+		return pe.Err
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return err
 }
