@@ -114,8 +114,10 @@ func (c *comparison) explain(p *pair, name string) []*ledger.Finding {
 		out = append(out, p.content)
 	case "DIR_Name":
 		if p.parent != nil {
-			out = append(out, p.parent.entries...)
-			if !p.parent.inOrder {
+			switch {
+			case len(p.parent.entries) > 0: // one finding for all of them, who may be as many as the names
+				out = append(out, c.entriesFollow(p.parent))
+			case !p.parent.inOrder:
 				out = append(out, c.reordered)
 			}
 		}

@@ -150,7 +150,7 @@ func (c *comparison) allocation(ra, rb fat.Region) []*ledger.Finding {
 			add(p.content)
 		}
 		if len(p.entries) > 0 && s.r.Structure == fat.StructDirectory {
-			causes = append(causes, p.entries...)
+			add(c.entriesFollow(p))
 		}
 		if p.placed {
 			add(c.placed)

@@ -152,9 +152,9 @@ func (c *comparison) directory(p *pair) error {
 }
 
 // renames pairs names that only one side has where they name the same file:
-// equal entries but for the name, which start at the same cluster. mren and
-// the kernel rename so; a tool that writes files anew gives other clusters,
-// and then it is a file gone and a file come.
+// equal entries but for the name, which start at the same cluster and hold the
+// same. mren and the kernel rename so, and a tool that writes files anew where
+// the order of names stays; else it is a file gone and a file come.
 func (c *comparison) renames() error {
 	byCluster := map[uint32]*lone{}
 	for _, x := range c.onlyB {
@@ -170,6 +170,11 @@ func (c *comparison) renames() error {
 		if y == nil || y.gone || !sameFile(fa.Entry, c.b.vol.Files[y.object].Entry) {
 			continue
 		}
+		if same, err := c.sameContent(x.object, y.object); err != nil {
+			return fmt.Errorf("%s: %w", x.path, err)
+		} else if !same {
+			continue // another file, which took the place that this one left
+		}
 		x.gone, y.gone = true, true
 		fb := &c.b.vol.Files[y.object]
 		f := c.loose("directory", "name", x.path, about{report.Content, "name the file the same in both builds"})
@@ -178,11 +183,11 @@ func (c *comparison) renames() error {
 			f.A, f.B = fa.Name, fb.Name
 		}
 		f.At(c.disk(fa.EntryOffset), fat.SlotSize)
-		for _, p := range []*pair{x.parent, y.parent} {
-			if !slices.Contains(p.entries, f) {
-				p.entries = append(p.entries, f)
-			}
-			c.keep(p)
+		x.parent.entries = append(x.parent.entries, f)
+		c.keep(x.parent)
+		if y.parent != x.parent {
+			y.parent.entries = append(y.parent.entries, f)
+			c.keep(y.parent)
 		}
 		if err := c.pair(&pair{path: x.path, parent: x.parent, a: x.object, b: y.object, inOrder: true, renamed: f}); err != nil {
 			return err
