@@ -7,9 +7,20 @@ func TestGlobs(t *testing.T) {
 		glob, s string
 		want    bool
 	}{
-		{"s_uuid", "s_uuid", true}, {"s_uuid", "s_uuid2", false}, {"i_?time", "i_mtime", true}, {"i_?time", "i_crtime", false},
-		{"*", "", true}, {"*", "a/b", true}, {"/var/*", "/var/log/x", true}, {"/var/*", "/etc/x", false}, {"*a*b*c", "xxaxxbxxbxc", true},
-		{"*a*b*c", "xxaxxbxxbx", false}, {"", "", true}, {"", "x", false}, {"a?", "a", false}, {"**x", "x", true},
+		{"s_uuid", "s_uuid", true},
+		{"s_uuid", "s_uuid2", false},
+		{"i_?time", "i_mtime", true},
+		{"i_?time", "i_crtime", false},
+		{"*", "", true},
+		{"*", "a/b", true},
+		{"/var/*", "/var/log/x", true},
+		{"/var/*", "/etc/x", false},
+		{"*a*b*c", "xxaxxbxxbxc", true},
+		{"*a*b*c", "xxaxxbxxbx", false},
+		{"", "", true},
+		{"", "x", false},
+		{"a?", "a", false},
+		{"**x", "x", true},
 	} {
 		if got := Glob(c.glob).Match(c.s); got != c.want {
 			t.Errorf("Glob(%q).Match(%q) = %v", c.glob, c.s, got)
@@ -78,8 +89,12 @@ func TestExcludedFoldersTakeWhatIsBelow(t *testing.T) {
 		glob, file string
 		want       bool
 	}{
-		{"/var/log", "/var/log/a/b", true}, {"/var/log/", "/var/log/a", true}, {"*.pyc", "/usr/lib/x.pyc", true}, {"*.pyc", "/usr/lib.pyc/x", false},
-		{"/var/log", "/var/logs", false}, {"/var/l*", "/var/logs/x", true},
+		{"/var/log", "/var/log/a/b", true},
+		{"/var/log/", "/var/log/a", true},
+		{"*.pyc", "/usr/lib/x.pyc", true},
+		{"*.pyc", "/usr/lib.pyc/x", false},
+		{"/var/log", "/var/logs", false},
+		{"/var/l*", "/var/logs/x", true},
 	} {
 		if got := excluding([]string{c.glob}, c.file) != ""; got != c.want {
 			t.Errorf("--exclude %s of %s: %v", c.glob, c.file, got)
