@@ -4,11 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
@@ -80,19 +81,21 @@ func cut(t testing.TB, image string, p partition.Partition) string {
 	defer out.Close()
 	must(t, out.Truncate(p.Length()))
 	buf := make([]byte, 1<<20)
-	r := io.NewSectionReader(in, p.Offset(), p.Length())
-	for off := int64(0); ; {
-		n, err := r.Read(buf)
-		if strings.Trim(string(buf[:n]), "\x00") != "" {
-			_, err := out.WriteAt(buf[:n], off)
-			must(t, err)
+	for off, end := p.Offset(), p.Offset()+p.Length(); off < end; {
+		start, err := unix.Seek(int(in.Fd()), off, unix.SEEK_DATA)
+		if errors.Is(err, unix.ENXIO) || start >= end {
+			break
 		}
-		off += int64(n)
-		if err == io.EOF {
-			return path
+		if err == nil {
+			off = start
 		}
+		n, err := in.ReadAt(buf[:min(int64(len(buf)), end-off)], off)
 		must(t, err)
+		_, err = out.WriteAt(buf[:n], off-p.Offset())
+		must(t, err)
+		off += int64(n)
 	}
+	return path
 }
 
 func TestToolsFindNothingToSay(t *testing.T) {

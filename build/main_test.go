@@ -33,10 +33,9 @@ type job struct {
 	Digest    bool
 	Profile   string // where to write a profile of the processor's time
 
-	dir  string   // working folder
-	env  []string // beside the test's own
-	uid  uint32   // 0: the test's own
-	args []string // in front of the program's name
+	dir string   // working folder
+	env []string // beside the test's own
+	uid uint32   // 0: the test's own
 }
 
 // done is what a job has to say.
