@@ -83,7 +83,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	path, err := writeFile(ctx, opt.OutDir, ImageName, func(o output) error { return b.write(ctx, o) })
+	path, err := writeFile(ctx, opt.OutDir, ImageName, func(o *output) error { return b.write(ctx, o) })
 	if err != nil {
 		return Result{}, err
 	}
@@ -100,7 +100,7 @@ type builder struct {
 }
 
 // write makes the disk on an empty file.
-func (b *builder) write(ctx context.Context, o output) error {
+func (b *builder) write(ctx context.Context, o *output) error {
 	if err := o.Truncate(b.layout.DiskSize); err != nil {
 		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, unwrapPath(err))}
 	}
@@ -117,7 +117,7 @@ func (b *builder) write(ctx context.Context, o output) error {
 }
 
 // filesystem makes the filesystem of one partition.
-func (b *builder) filesystem(ctx context.Context, o output, p partition.Partition) error {
+func (b *builder) filesystem(ctx context.Context, o *output, p partition.Partition) error {
 	w := io.NewOffsetWriter(o, p.Offset())
 	switch p.Role {
 	case partition.Root:

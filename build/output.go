@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
 
 // output is the image while it is written.
-type output struct{ *os.File }
+type output struct {
+	*os.File
+	failure atomic.Pointer[error] // the first of a write
+}
 
 // early is from how many bytes on a piece is sent to the disk as soon as it is
 // written.
@@ -20,18 +24,30 @@ const early = 64 << 10
 // WriteAt also starts the way of large pieces to the disk, so that the sync at
 // the end, which waits for all of them, finds most of them there. Where that
 // cannot be done, nothing is lost but time.
-func (o output) WriteAt(p []byte, off int64) (int, error) {
+func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	n, err := o.File.WriteAt(p, off)
-	if n >= early {
+	switch {
+	case err != nil:
+		o.failure.CompareAndSwap(nil, &err)
+	case n >= early:
 		_ = unix.SyncFileRange(int(o.Fd()), off, int64(n), unix.SYNC_FILE_RANGE_WRITE)
 	}
 	return n, err
 }
 
+// cause is what made a build fail: a write that failed, whatever became of
+// its error on the way up, else err.
+func (o *output) cause(err error) error {
+	if first := o.failure.Load(); first != nil {
+		return *first
+	}
+	return err
+}
+
 // writeFile makes a file in a folder, whole or not at all: it is written under
 // a name of its own, synced and renamed. Folders that are missing are made,
 // and removed again where that fails.
-func writeFile(ctx context.Context, dir, name string, fill func(output) error) (path string, err error) {
+func writeFile(ctx context.Context, dir, name string, fill func(*output) error) (path string, err error) {
 	made, err := makeDir(dir)
 	if err != nil {
 		return "", err
@@ -49,14 +65,15 @@ func writeFile(ctx context.Context, dir, name string, fill func(output) error) (
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", dir, unwrapPath(err))
 	}
+	o := &output{File: f}
 	defer func() {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
-			err = named(err, f.Name(), whole)
+			err = named(o.cause(err), f.Name(), whole)
 		}
 	}()
-	if err := fill(output{f}); err != nil {
+	if err := fill(o); err != nil {
 		return "", err
 	}
 	// Readable for all, whatever the umask: an image holds no secrets that its

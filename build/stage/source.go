@@ -105,7 +105,9 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 		return len(p), nil
 	}
 	if err := r.check(); err != nil {
-		return len(p), err
+		// Not the bytes with it: whoever gets all that was asked for need not
+		// look at the error.
+		return 0, err
 	}
 	return len(p), io.EOF
 }
