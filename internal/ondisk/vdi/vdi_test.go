@@ -138,6 +138,17 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// FuzzDamage changes a good image where it says what it is.
+func FuzzDamage(f *testing.F) {
+	good := small(f)
+	f.Add(make([]byte, 16))
+	f.Fuzz(func(t *testing.T, patch []byte) {
+		if img, err := vdi.Open(disktest.Damage(good, patch, 0, 64, 340, 512)); err == nil {
+			disktest.Survey(img)
+		}
+	})
+}
+
 func BenchmarkReadAt(b *testing.B) {
 	img := open(b, convert(b, disktest.Raw(b, 256<<20), "static=on"))
 	buf := make([]byte, 1<<20)

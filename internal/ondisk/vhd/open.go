@@ -3,6 +3,7 @@ package vhd
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/blockmap"
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
@@ -63,18 +64,18 @@ func Open(file container.Disk) (*Image, error) {
 	return i, nil
 }
 
-// IsFixed tells a fixed VHD by its footer, which must be whole.
-func IsFixed(file container.Disk) bool {
-	n := file.Size()
-	if n < 2*sector {
+// EndsWithFooter says whether the last 512 bytes of a file of size bytes are a
+// footer with a right checksum, by which a fixed VHD is told.
+func EndsWithFooter(r io.ReaderAt, size int64) bool {
+	if size < 2*sector {
 		return false
 	}
-	c, err := readFooter(file, "footer", n-sector)
-	return err == nil && c.good() && FooterLayout.Decode(c.raw).DiskType == typeFixed
+	c, err := readFooter(r, "footer", size-sector)
+	return err == nil && c.good()
 }
 
 // readFooter is nil where there is no footer at byte at.
-func readFooter(file container.Disk, structure string, at int64) (*copyOf, error) {
+func readFooter(file io.ReaderAt, structure string, at int64) (*copyOf, error) {
 	c := &copyOf{structure: structure, at: at, raw: make([]byte, sector)}
 	if err := blockmap.ReadFull(file, c.raw, at); err != nil {
 		return nil, fmt.Errorf("VHD footer: %w", err)

@@ -57,8 +57,8 @@ func TestHoldsWhatQEMUWrote(t *testing.T) {
 			if w := img.Warnings(); len(w) != 0 {
 				t.Errorf("%s: warnings %q", options, w)
 			}
-			if fixed := strings.Contains(options, "fixed"); vhd.IsFixed(disktest.File(t, path)) != fixed {
-				t.Errorf("%s: IsFixed is not %v", options, fixed)
+			if f := disktest.File(t, path); !vhd.EndsWithFooter(f, f.Size()) {
+				t.Errorf("%s: no footer is found", options)
 			}
 		}
 	}
@@ -184,8 +184,8 @@ func TestDamagedFootersAreWarnings(t *testing.T) {
 func TestCookieAloneIsNoFooter(t *testing.T) {
 	b := make([]byte, 1<<20)
 	copy(b[len(b)-512:], vhd.Cookie)
-	if vhd.IsFixed(disktest.Memory(b)) {
-		t.Error("IsFixed takes it for a VHD")
+	if vhd.EndsWithFooter(disktest.Memory(b), 1<<20) {
+		t.Error("it is taken for a footer")
 	}
 	if _, err := vhd.Open(disktest.Memory(b)); !errors.Is(err, vhd.ErrNotVHD) {
 		t.Errorf("Open says %v", err)
@@ -222,7 +222,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(dynamic[:4096])
 	f.Add(small(f, "subformat=fixed")[2<<20-512:])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		_ = vhd.IsFixed(disktest.Memory(b))
+		_ = vhd.EndsWithFooter(disktest.Memory(b), int64(len(b)))
 		if img, err := vhd.Open(disktest.Memory(b)); err == nil {
 			disktest.Survey(img)
 		}
@@ -240,4 +240,20 @@ func BenchmarkReadAt(b *testing.B) {
 			}
 		}
 	}
+}
+
+// FuzzDamage changes a good image where it says what it is.
+func FuzzDamage(f *testing.F) {
+	good := small(f, "subformat=dynamic")
+	f.Add(make([]byte, 16), true)
+	f.Fuzz(func(t *testing.T, patch []byte, signed bool) {
+		b := disktest.Damage(good, patch, 0, 0, 512, 512, 1536, int64(len(good)-512))
+		if signed {
+			sign(b.Part(0), 0)
+			sign(b.Part(5), 0)
+		}
+		if img, err := vhd.Open(b); err == nil {
+			disktest.Survey(img)
+		}
+	})
 }

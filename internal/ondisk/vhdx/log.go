@@ -1,6 +1,7 @@
 package vhdx
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 
@@ -23,17 +24,13 @@ func (i *Image) readLog() error {
 	sum := sha256.New()
 	end := int64(at) + min(length, maxLog)
 	buf := make([]byte, 64<<10)
-	var held int64
+	held := 0
 	for pos := int64(at); pos < end; {
 		b := buf[:min(int64(len(buf)), end-pos)]
 		if err := blockmap.ReadFull(i.file, b, pos); err != nil {
 			return fmt.Errorf("VHDX log: %w", err)
 		}
-		for _, c := range b {
-			if c != 0 {
-				held++
-			}
-		}
+		held += len(b) - bytes.Count(b, []byte{0})
 		sum.Write(b)
 		pos += int64(len(b))
 	}

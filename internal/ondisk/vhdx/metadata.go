@@ -77,6 +77,13 @@ func (i *Image) headerFields(n int) []container.Field {
 				notes[f.Name] = note
 			}
 		}
+		// Headers are written in turn, each with the next number.
+		if HeaderLayout.Decode(i.headers[n]).SequenceNumber+1 == i.header.SequenceNumber {
+			note := notes["SequenceNumber"]
+			note.Derived = []string{newer + "/SequenceNumber"}
+			note.Remedy = ""
+			notes["SequenceNumber"] = note
+		}
 	}
 	return fieldlist.Of(HeaderLayout.Fields(), i.headers[n], []int64{headerAt1, headerAt2}[n], name, notes)
 }

@@ -2,12 +2,13 @@ package vmdk
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/klauspost/compress/zlib"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/blockmap"
 )

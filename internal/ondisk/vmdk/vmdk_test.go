@@ -251,13 +251,51 @@ func TestSample(t *testing.T) {
 	disktest.Check(t, open(t, path), raw)
 }
 
+// FuzzOpen reads what begins as an extent and hardly ever goes on as one.
 func FuzzOpen(f *testing.F) {
-	f.Add(small(f, "monolithicSparse"))
-	f.Add(small(f, "streamOptimized"))
-	f.Add(small(f, "monolithicFlat"))
-	f.Add(stream(f, disktest.Raw(f, 1<<20)))
+	f.Add(small(f, "monolithicSparse")[:4096])
+	f.Add(stream(f, disktest.Raw(f, 4096))[:2048])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		folder := func(string) (d disk, err error) { return disktest.Memory(b), nil }
+		if img, err := vmdk.Open(disktest.Memory(b), nil); err == nil {
+			disktest.Survey(img)
+		}
+	})
+}
+
+// FuzzDamage changes good images where they say what they are.
+func FuzzDamage(f *testing.F) {
+	var images [][]byte
+	var places [][]int64
+	for n, b := range [][]byte{small(f, "monolithicSparse"), small(f, "streamOptimized"), stream(f, disktest.Raw(f, 1<<20))} {
+		le := binary.LittleEndian
+		at := len(b) - 1024 // of the header that holds, the footer
+		if n < 2 {
+			at = 0
+		}
+		gd := 512 * int64(le.Uint64(b[at+56:]))
+		gt := 512 * int64(le.Uint32(b[gd:]))
+		grain := 512 * int64(le.Uint32(b[gt:]))
+		images = append(images, b)
+		places = append(places, []int64{0, 512, gd, gt, grain, int64(at)})
+	}
+	for n := range images {
+		f.Add(n, make([]byte, 16))
+	}
+	f.Fuzz(func(t *testing.T, n int, patch []byte) {
+		n = (n%len(images) + len(images)) % len(images)
+		b := disktest.Damage(images[n], patch, places[n]...)
+		if img, err := vmdk.Open(b, func(string) (disk, error) { return b, nil }); err == nil {
+			disktest.Survey(img)
+		}
+	})
+}
+
+// FuzzDescriptor reads a text as a descriptor, whose extents are all there.
+func FuzzDescriptor(f *testing.F) {
+	f.Add(small(f, "monolithicFlat"))
+	f.Add([]byte("# Disk DescriptorFile\nCID=1\ncreateType=\"custom\"\nRW 4 ZERO\nRW 63 FLAT \"a\" 1\nRDONLY 2048 SPARSE \"b\"\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		folder := func(string) (disk, error) { return disktest.Memory(make([]byte, 64<<10)), nil }
 		if img, err := vmdk.Open(disktest.Memory(b), folder); err == nil {
 			disktest.Survey(img)
 		}
