@@ -134,6 +134,13 @@ func (r RawInode) Device() (major, minor uint32) {
 	return v >> 8 & 0xfff, v&0xff | v>>12&0xfff00
 }
 
+// HasXattrs tells whether the inode has, or may have, extended attributes:
+// some behind its fields, or a block of them.
+func (r RawInode) HasXattrs() bool {
+	area, _ := xattrArea(r)
+	return area != nil || r.FileACL() != 0
+}
+
 // Decode decodes all fields. Those beyond i_extra_isize are read as zero.
 func (r RawInode) Decode() Inode {
 	return InodeLayout.Decode(r[:min(r.extraEnd(), InodeLayout.Size())])

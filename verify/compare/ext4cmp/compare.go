@@ -14,13 +14,14 @@ const format = "ext4"
 // side is one of the two filesystems.
 type side struct {
 	ledger.Side
-	fs      *ext4.FS
-	sb      ext4.Superblock
-	paths   map[uint32]string          // of inodes that the walk met: their first path
-	only    map[uint32]*ledger.Finding // inodes that only this side's tree has, with the finding that says so
-	regions []ext4.Region
-	touched map[uint32]bool // inodes with a differing byte in something that is theirs
-	logNow  logBlock
+	fs       *ext4.FS
+	sb       ext4.Superblock
+	rawSuper []byte                     // the primary superblock
+	paths    map[uint32]string          // of inodes that the walk met: their first path
+	only     map[uint32]*ledger.Finding // inodes that only this side's tree has, with the finding that says so
+	regions  []ext4.Region
+	touched  map[uint32]bool // inodes with a differing byte in something that is theirs
+	logNow   logBlock
 }
 
 type comparison struct {
@@ -32,6 +33,7 @@ type comparison struct {
 	seed     *ledger.Finding   // what every checksum starts from, where it differs
 	hashSeed *ledger.Finding   // what hashed directories are ordered by, where it differs
 	super    []*ledger.Finding // differing fields of the primary superblock, s_checksum not among them
+	copied   []*ledger.Finding // those of them that backups of the superblock show too
 	changes  []*ledger.Finding // that change what is allocated
 
 	twin     map[uint32]uint32 // inode of A → the same file's inode of B
@@ -56,6 +58,7 @@ type comparison struct {
 	budget     int64 // bytes of content that may still be compared
 	dirNow     *dirBlock
 	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads
+	stored     map[uint32]*ledger.Finding // attributes whose values an inode of A or, after those, of B holds
 	members    map[memberKey]bool
 }
 
@@ -65,7 +68,7 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 		ctx: ctx, l: l, p: p,
 		twin: map[uint32]uint32{}, twinBack: map[uint32]uint32{}, byA: map[uint32]*pair{},
 		warnedOnce: map[string]bool{}, bitmaps: map[bitmapKey]*ledger.Finding{},
-		slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{},
+		slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{}, stored: map[uint32]*ledger.Finding{},
 	}
 	var err error
 	if c.a, err = c.open("first image", p.A); err != nil {
@@ -88,6 +91,9 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 		return ledger.Result{}, err
 	}
 	if err := c.compareJournal(); err != nil {
+		return ledger.Result{}, err
+	}
+	if err := c.compareMMP(); err != nil {
 		return ledger.Result{}, err
 	}
 	c.settle()
@@ -141,7 +147,6 @@ func (c *comparison) enter(k ledger.Key, what about) (f *ledger.Finding, fresh b
 		if what.cause == "" {
 			f.Cause = report.Unknown
 		}
-		f.Follows(c.p.Cause)
 	}
 	return f, fresh
 }

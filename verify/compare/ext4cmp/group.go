@@ -79,10 +79,11 @@ func (c *comparison) enterBitmap(structure string, g uint32, a, b []byte, at int
 			if x&1 == 0 {
 				continue
 			}
-			n++
+			if n++; first < 0 {
+				first = bit
+			}
 			if used(c.a, bit) == used(c.b, bit) {
-				unexplained++
-				if first < 0 {
+				if unexplained++; unexplained == 1 {
 					first = bit
 				}
 			}

@@ -1,6 +1,7 @@
 package ext4cmp
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
@@ -95,7 +96,16 @@ func (c *comparison) own(ra, rb ext4.Region, off int64) ledger.Owned {
 		whole.Finding = c.simple(ra.Structure.String(), "content", "", about{report.Content, "install the same boot loader, in the same version"})
 	case ext4.ReservedDescriptors:
 		whole.Finding = c.simple(ra.Structure.String(), "content", "", about{report.Residue, "write the filesystem anew"})
-	default: // quota, orphan and ea_inode files, MMP, bad blocks
+	case ext4.MMPBlock:
+		f := ext4.MMPLayout.At(int(in))
+		return at(c.mmpOwner(f.Name), f.Offset, f.Length)
+	case ext4.OrphanFile:
+		return c.orphanOwner(ra, off)
+	case ext4.QuotaFile:
+		whole.Finding = c.quotaOwner(ra)
+	case ext4.EaInodeData:
+		whole.Finding = c.valueOwner(ra)
+	default: // bad blocks
 		whole.Finding = c.simple(ra.Structure.String(), "content", c.a.paths[ra.Inode], about{report.Unknown, neverMount})
 	}
 	return whole
@@ -220,11 +230,14 @@ func (c *comparison) descOwner(r ext4.Region, off, logical int64) ledger.Owned {
 	f := c.bitmaps[bitmapKey{uint32(g), name}]
 	if r.Structure == ext4.BackupDescriptors {
 		k := c.key("backup group descriptor", name, "")
-		if f != nil {
+		switch {
+		case f != nil:
 			k.Part = "follows"
 			x, _ := c.enter(k, about{f.Cause, f.Remedy})
 			f = x.Follows(f)
-		} else {
+		case len(c.copied) > 0 && c.upToDate(uint32(g), base, fl):
+			f = c.consequence("backup group descriptor", name, c.copied...)
+		default:
 			f, _ = c.enter(k, about{report.Unknown, "run e2fsck -f: only the backup differs"})
 		}
 	}
@@ -232,6 +245,21 @@ func (c *comparison) descOwner(r ext4.Region, off, logical int64) ledger.Owned {
 		f, _ = c.enter(c.key("group descriptor", name, ""), about{report.Unknown, ""})
 	}
 	return ledger.Owned{Finding: f, Start: base + int64(fl.Offset), End: base + int64(fl.End())}
+}
+
+// upToDate tells whether a field of the backup of group g's descriptor, which
+// is at byte base of the volume, is as the primary has it on either side.
+func (c *comparison) upToDate(g uint32, base int64, f field.Field) bool {
+	for _, s := range []*side{c.a, c.b} {
+		if g >= s.fs.Groups() || f.End() > s.fs.DescSize() {
+			continue
+		}
+		raw, err := s.readAt(base+int64(f.Offset), f.Length)
+		if err == nil && raw != nil && bytes.Equal(raw, f.Slice(s.fs.RawGroup(g))) {
+			return true
+		}
+	}
+	return false
 }
 
 func (c *comparison) bitmapOwner(r ext4.Region) *ledger.Finding {
@@ -292,8 +320,15 @@ func (c *comparison) inodeField(n uint32, in int, base int64) ledger.Owned {
 		return own(c.simple("inode", fl.Name, c.a.paths[n], aboutInode(fl.Name)))
 	}
 	if fl.Name == "xattrs" {
+		if o, ok := c.inlineOwner(p, in, base); ok {
+			return o
+		}
 		switch len(p.xattrs) {
 		case 0:
+			r := ext4.Region{Start: base, Length: int64(len(p.a.Raw)), Structure: ext4.InodeTable, Inode: n}
+			if f, part := c.hashOf(p, r, in, p.a.Raw); f != nil {
+				return ledger.Owned{Finding: f, Start: base + int64(part.Offset), End: base + int64(part.End())}
+			}
 			return own(c.xattrResidue(p))
 		case 1:
 			return own(p.xattrs[0])
@@ -312,6 +347,9 @@ func (c *comparison) inodeField(n uint32, in int, base int64) ledger.Owned {
 		}
 		if p.content != nil {
 			return own(p.content)
+		}
+		if p.inlineDir() {
+			return own(c.inlineEntries(p))
 		}
 	case "i_mode":
 		if p.content != nil {
@@ -433,7 +471,7 @@ func (c *comparison) xattrOwner(r ext4.Region, off int64) ledger.Owned {
 		if p != nil {
 			causes = append(causes, p.xattrs...)
 		}
-		if fl.Name == "h_checksum" {
+		if fl.Name == "h_checksum" || fl.Name == "h_hash" && p != nil && c.rehashed(p) {
 			causes = append(causes, c.seed)
 		}
 		causes = present(causes)
@@ -447,6 +485,11 @@ func (c *comparison) xattrOwner(r ext4.Region, off int64) ledger.Owned {
 	}
 	if p != nil && len(p.xattrs) > 0 {
 		return c.xattrSlot(p, ext4.XattrBlock, in, r.Start)
+	}
+	if raw, err := c.a.readAt(r.Start, int(r.Length)); err == nil && raw != nil {
+		if f, part := c.hashOf(p, r, in, raw); f != nil {
+			return ledger.Owned{Finding: f, Start: r.Start + int64(part.Offset), End: r.Start + int64(part.End())}
+		}
 	}
 	return ledger.Owned{Finding: c.simple("xattr block", "order", c.a.paths[r.Inode], about{report.Order, "set attributes in a fixed order"}), Start: off, End: r.End()}
 }

@@ -164,7 +164,10 @@ func (c *comparison) checksum(p *pair) {
 	causes = append(causes, p.xattrs...)
 	causes = append(causes, p.content)
 	causes = append(causes, c.seed)
-	if c.xattrAreaDiffers(p) {
+	if p.inlineDir() {
+		causes = append(causes, p.entries...)
+		causes = append(causes, c.numbered)
+	} else if c.xattrAreaDiffers(p) {
 		causes = append(causes, c.xattrResidue(p))
 	}
 	causes = present(causes)

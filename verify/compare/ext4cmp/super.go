@@ -49,6 +49,7 @@ func (c *comparison) compareSuper() error {
 	if err != nil {
 		return err
 	}
+	c.a.rawSuper, c.b.rawSuper = rawA, rawB
 	c.superFields("superblock", rawA, rawB, ext4.SuperblockOffset, nil)
 	if f := c.l.Has(superKey(c, "superblock", "s_checksum_seed")); f != nil && c.a.sb.HasIncompat(ext4.IncompatCsumSeed) {
 		c.seed = f
@@ -86,6 +87,7 @@ func (c *comparison) superFields(structure string, rawA, rawB []byte, at int64, 
 		if primary != nil {
 			if p := primary(x.Field); p != nil && p.A == showSuper(f, rawA) && p.B == showSuper(f, rawB) {
 				x.Follows(p)
+				c.copied = append(c.copied, p)
 			}
 		}
 		if f.Name == "s_checksum" {
@@ -145,9 +147,28 @@ func (c *comparison) compareBackups() error {
 		}
 		if rawA != nil && rawB != nil && !bytes.Equal(rawA, rawB) {
 			c.superFields("backup superblock", rawA, rawB, offA, primary)
+			c.stale(rawA, rawB)
 		}
 	}
 	return nil
+}
+
+// stale deals with the fields of a backup that the tool which copied another
+// change into it brought up to date at the same time: on one side they are as
+// the primary has them.
+func (c *comparison) stale(rawA, rawB []byte) {
+	if len(c.copied) == 0 {
+		return
+	}
+	for _, f := range ext4.SuperblockLayout.Diff(rawA, rawB) {
+		x := c.l.Has(superKey(c, "backup superblock", f.Name))
+		if x == nil || c.l.Has(superKey(c, "superblock", f.Name)) != nil || f.Name == "s_checksum" {
+			continue
+		}
+		if bytes.Equal(f.Slice(rawA), f.Slice(c.a.rawSuper)) || bytes.Equal(f.Slice(rawB), f.Slice(c.b.rawSuper)) {
+			x.Follows(c.copied...)
+		}
+	}
 }
 
 // linkSuper says what the superblock's counts follow from, once the trees are

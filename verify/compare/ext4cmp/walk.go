@@ -373,6 +373,7 @@ func (w *walker) enterLone() error {
 			}
 			list.side.paths[x.inode.Number] = x.path
 			list.side.only[x.inode.Number] = f
+			c.claimValues(list.side, x.inode, f)
 			if x.inode.Raw.Type() == tree.Directory {
 				if err := w.below(list.side, x.path, x.inode, f, 0); err != nil {
 					return err
@@ -417,6 +418,7 @@ func (w *walker) below(s *side, path string, d ext4.DiskInode, f *ledger.Finding
 		}
 		s.paths[e.inode] = path + "/" + e.name
 		s.only[e.inode] = f
+		w.c.claimValues(s, child, f)
 		f.Member("")
 		if child.Raw.Type() == tree.Directory {
 			if err := w.below(s, path+"/"+e.name, child, f, depth+1); err != nil {
