@@ -9,6 +9,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/mbr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 	"github.com/reprodisk/reprodisk/verify/compare/scan"
 	"github.com/reprodisk/reprodisk/verify/compare/tablecmp"
@@ -214,10 +215,7 @@ func (d *disks) compareVolume(v *volume) error {
 	}
 	compare, ok := comparers[cmpA]
 	if !ok || cmpA != cmpB {
-		if v.kindA.Type != "" {
-			d.unread(v, p)
-		}
-		return nil
+		return d.unread(v, p)
 	}
 	res, err := compare(d.ctx, d.l, p)
 	if err != nil {
@@ -241,18 +239,37 @@ func (d *disks) otherKind(v *volume) {
 	f.Cause = report.Content
 	f.Remedy = "make both filesystems with the same mkfs"
 	f.At(v.a.Offset, 1)
+	f.Follows(d.tables.Place[v.number])
 	v.owner = func(int64) ledger.Owned { return ledger.Owned{Finding: f, End: v.a.Length} }
 }
 
-// unread owns the bytes of a filesystem that is known by name only.
-func (d *disks) unread(v *volume, p ledger.Pair) {
-	f, fresh := d.l.Of(ledger.Key{Partition: v.number, Format: v.kindA.Type, Structure: "filesystem", Field: "content"})
+// unread compares two partitions of which at most the name of the filesystem
+// is known: their bytes, wherever they lie.
+func (d *disks) unread(v *volume, p ledger.Pair) error {
+	if !p.Aligned {
+		diff, err := contents.Compare(d.ctx, contents.File{R: p.A.R, Size: p.A.Size}, contents.File{R: p.B.R, Size: p.B.Size})
+		if err != nil || diff.First < 0 { // another length is the table's doing
+			return err
+		}
+	}
+	if v.kindA.Type == "" && p.Aligned {
+		return nil // nobody's bytes: they are reported as unknown
+	}
+	k := ledger.Key{Partition: v.number, Format: v.kindA.Type, Structure: "filesystem", Field: "content"}
+	if k.Format == "" {
+		k.Format, k.Structure = "disk", "partition"
+	}
+	f, fresh := d.l.Of(k)
 	if fresh {
 		f.A, f.B = v.kindA.UUID, v.kindB.UUID
 		f.Note = "this filesystem is recognised, but its structures are not read"
-		f.Follows(p.Cause)
+		if k.Format == "disk" {
+			f.Note = "no format that is known here claims these bytes"
+		}
+		f.At(p.A.Base, p.A.Size)
 	}
 	v.owner = func(int64) ledger.Owned { return ledger.Owned{Finding: f, End: v.a.Length} }
+	return nil
 }
 
 // owner answers for a differing byte of the disk.

@@ -164,6 +164,19 @@ func TestOneChangeOfADiskIsOneRoot(t *testing.T) {
 			edit(t, p, -33*512+128+40, func(b []byte) { b[1]++ }, 8)
 			seal(t, p)
 		}, "p2/gpt/entry/EndingLBA", report.Placement},
+		{"a partition's start, which nothing in it knows", func(p string) {
+			edit(t, p, 1024+128+32, func(b []byte) { b[0]++ }, 8)
+			edit(t, p, -33*512+128+32, func(b []byte) { b[0]++ }, 8)
+			seal(t, p)
+		}, "p2/gpt/entry/StartingLBA", report.Placement},
+		{"a partition's start in the primary copy alone", at(1024 + 128 + 32), "p2/gpt/entry/StartingLBA", report.Placement},
+		{"where the backup is", at(512 + 32), "p0/gpt/primary-header/AlternateLBA", report.Placement},
+		{"the last usable sector", at(512 + 48), "p0/gpt/primary-header/LastUsableLBA", report.Placement},
+		{"the first usable sector", at(512 + 40), "p0/gpt/primary-header/FirstUsableLBA", report.Environment},
+		{"the number of entries", at(512 + 80), "p0/gpt/primary-header/NumberOfPartitionEntries", report.Environment},
+		{"the root's UUID", at(rootStart + 1024 + 0x68), "p2/ext4/superblock/s_uuid", report.Random},
+		{"the ESP's label", at(espStart + 71), "p1/fat/boot-sector/BS_VolLab", report.Content},
+		{"the ESP's free count", at(espStart + 512 + 488), "p1/fat/FSInfo/FSI_Free_Count", report.Unknown},
 		{"a header's checksum", at(512 + 16), "p0/gpt/primary-header/HeaderCRC32", report.Unknown},
 		{"the array's checksum", at(512 + 88), "p0/gpt/primary-header/PartitionEntryArrayCRC32", report.Unknown},
 		{"a field of the backup header", at(-512 + 56), "p0/gpt/backup-header/DiskGUID", report.Random},
@@ -227,6 +240,12 @@ func TestAPartitionThatMovedIsOneRoot(t *testing.T) {
 	r := compareDisks(t, a, b)
 	if ids, _ := roots(r); len(ids) != 1 || ids[0] != "p2/gpt/entry/StartingLBA" {
 		t.Errorf("roots are %v\n%s", ids, text(t, r))
+	}
+	// What differs in it as well is a cause of its own.
+	edit(t, b, 41*mib+1024+0xec, flip, 1)
+	r = compareDisks(t, a, b)
+	if ids, _ := roots(r); len(ids) != 2 || ids[0] != "p2/gpt/entry/StartingLBA" || ids[1] != "p2/ext4/superblock/s_hash_seed" {
+		t.Errorf("with another hash seed: roots are %v\n%s", ids, text(t, r))
 	}
 }
 
