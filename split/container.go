@@ -7,6 +7,10 @@ import (
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vdi"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vhd"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vhdx"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vmdk"
 	"github.com/reprodisk/reprodisk/internal/unpack"
 )
 
@@ -15,9 +19,9 @@ type format struct {
 	name   string // for a person
 	offset int64  // of the magic bytes; counted from the end where it is negative
 	magic  string
-	check  func(io.ReaderAt) bool // what else must hold; nil: nothing
-	open   opener                 // nil: the format is refused by name
-	remedy string                 // what to do about a format that is refused
+	check  func(r io.ReaderAt, size int64) bool // what else must hold; nil: nothing
+	open   opener                               // nil: the format is refused by name
+	remedy string                               // what to do about a format that is refused
 }
 
 // opener opens an image of one format. The image takes the file over, and its
@@ -47,13 +51,13 @@ func formats() []format {
 		{name: "qcow2", magic: "QFI\xfb\x00\x00\x00\x03", open: openQcow2},
 		{name: "qcow", magic: "QFI\xfb", remedy: convert},
 		{name: "QED", magic: "QED\x00", remedy: convert},
-		{name: "VDI", offset: 0x40, magic: "\x7f\x10\xda\xbe", check: isVDI, remedy: convert},
-		{name: "VHD", magic: "conectix", remedy: convert},
-		{name: "VHD", offset: -512, magic: "conectix", remedy: convert},
-		{name: "VHDX", magic: "vhdxfile", remedy: convert},
-		{name: "VMDK", magic: "KDMV", remedy: convert},
+		{name: "VDI", offset: 0x40, magic: "\x7f\x10\xda\xbe", check: isVDI, open: alone(vdi.Open)},
+		{name: "VHD", magic: vhd.Cookie, open: alone(vhd.Open)},
+		{name: "VHD", offset: -512, magic: vhd.Cookie, check: vhd.EndsWithFooter, open: alone(vhd.Open)},
+		{name: "VHDX", magic: vhdx.Signature, open: alone(vhdx.Open)},
+		{name: "VMDK", magic: vmdk.Magic, open: openVMDK},
 		{name: "VMDK", magic: "COWD", remedy: convert},
-		{name: "VMDK", magic: "# Disk DescriptorFile", remedy: convert},
+		{name: "VMDK", magic: vmdk.DescriptorMagic, open: openVMDK},
 		{name: "gzip-compressed", magic: unpack.Gzip.Magic(), open: openPacked(unpack.Gzip)},
 		{name: "xz-compressed", magic: unpack.Xz.Magic(), open: openPacked(unpack.Xz)},
 		{name: "zstd-compressed", magic: unpack.Zstd.Magic(), open: openPacked(unpack.Zstd)},
@@ -76,7 +80,7 @@ func sniff(r io.ReaderAt, size int64) (*format, error) {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		if bytes.Equal(b[:n], []byte(f.magic)) && (f.check == nil || f.check(r)) {
+		if bytes.Equal(b[:n], []byte(f.magic)) && (f.check == nil || f.check(r, size)) {
 			return &f, nil
 		}
 	}
@@ -85,7 +89,7 @@ func sniff(r io.ReaderAt, size int64) (*format, error) {
 
 // isVDI checks the text that every VDI begins with: four bytes inside a raw
 // disk's boot code prove too little.
-func isVDI(r io.ReaderAt) bool {
+func isVDI(r io.ReaderAt, _ int64) bool {
 	b := make([]byte, 4)
 	_, err := r.ReadAt(b, 0)
 	return err == nil && string(b) == "<<< "

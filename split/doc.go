@@ -11,7 +11,8 @@
 // name: a new one is one line there. A disk out of any format is the same to
 // all that follows; what its file says beside the disk is Image.Metadata. A
 // file that an image names is opened only where OpenOptions allow it, and only
-// in the image's own folder or below.
+// in the image's own folder or below. The extents that a VMDK's descriptor
+// lists are the image itself: they are opened beside the descriptor.
 //
 // What filesystem a partition holds is not looked at here.
 package split

@@ -43,14 +43,9 @@ func TestOpenRefusesWhatItCannotRead(t *testing.T) {
 		{write("a.qcow2", "QFI\xfb\x00\x00\x00\x03"), "the header is cut off after 8 bytes"},
 		{write("a.bz2", "BZh91AY&SY and so on"), "is a bzip2-compressed image: not readable yet, decompress it with `bzip2 -d`"},
 	}
-	for format, name := range map[string]string{"vdi": "VDI", "vpc": "VHD", "vmdk": "VMDK", "vhdx": "VHDX", "qed": "QED"} {
-		path := filepath.Join(dir, "disk."+format)
-		judge.Must(t, "qemu-img", "convert", "-O", format, raw, path)
-		cases = append(cases, struct{ path, want string }{path, "is a " + name + " image: not readable yet, convert it with `qemu-img convert -O raw`"})
-	}
-	fixed := filepath.Join(dir, "fixed.vhd")
-	judge.Must(t, "qemu-img", "convert", "-O", "vpc", "-o", "subformat=fixed", raw, fixed)
-	cases = append(cases, struct{ path, want string }{fixed, "is a VHD image"})
+	qed := filepath.Join(dir, "disk.qed")
+	judge.Must(t, "qemu-img", "convert", "-O", "qed", raw, qed)
+	cases = append(cases, struct{ path, want string }{qed, "is a QED image: not readable yet, convert it with `qemu-img convert -O raw`"})
 	for _, c := range cases {
 		img, err := Open(c.path)
 		if err == nil {
@@ -122,12 +117,11 @@ func TestCorpora(t *testing.T) {
 	if err != nil {
 		t.Skipf("no corpora: %v", err)
 	}
-	formats := map[string]string{".vhd": "VHD", ".vmdk": "VMDK"}
 	for _, e := range entries {
 		path := filepath.Join(dir, e.Name())
 		img, err := Open(path)
-		if want := formats[filepath.Ext(path)]; want != "" {
-			if err == nil || !strings.Contains(err.Error(), "is a "+want+" image") {
+		if strings.HasSuffix(path, "-differential.vhd") {
+			if err == nil || !strings.Contains(err.Error(), "is a differencing VHD") {
 				t.Errorf("%s: %v", path, err)
 			}
 			continue

@@ -9,10 +9,9 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
 )
 
-// ErrNotVHD is what Open returns where the file ends, but does not begin with
-// a footer's cookie, and what follows is no footer of a fixed image: a raw
-// disk may hold those eight bytes anywhere.
-var ErrNotVHD = errors.New("is no VHD: the last 512 bytes begin as a footer does, but are none")
+// ErrNotVHD is what Open returns where neither the begin nor the end of the
+// file is a footer: a raw disk may hold its first eight bytes anywhere.
+var ErrNotVHD = errors.New("is no VHD: its last 512 bytes are no footer with a right checksum; if it is one, it is cut off, take a whole copy")
 
 // copyOf is a footer as it lies in the file.
 type copyOf struct {
