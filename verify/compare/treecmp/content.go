@@ -1,0 +1,182 @@
+package treecmp
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/reprodisk/reprodisk/internal/textdiff"
+	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+)
+
+// content is what a regular file holds.
+type content interface {
+	io.ReaderAt
+	Size() int64
+	// same tells how many bytes from off on the other file is known to have
+	// just so, without reading them.
+	same(c *comparison, other content, off int64) int64
+}
+
+// contentDiff tells how far two contents are apart.
+type contentDiff struct {
+	pair         *pair
+	also         []*pair // that hold the same two contents
+	sizeA, sizeB int64
+	first        int64 // offset of the first difference; -1 for none
+	bytes        int64 // how many bytes differ, as far as both go
+	a, b         []byte
+	diff         string
+}
+
+const (
+	excerpt       = 16       // bytes of a difference that are shown
+	contentBuffer = 64 << 10 // bytes
+	maxDiffed     = 1 << 20  // bytes of the largest text that is diffed
+	maxDiffShown  = 16 << 10 // bytes
+)
+
+// compareContent compares two regular files, unit by unit. A file that cannot
+// be read is passed over with a warning: that the others are compared is not
+// its concern.
+func (c *comparison) compareContent(p *pair) error {
+	var key [4]int64
+	keyed := false
+	if c.contentKey != nil {
+		if key, keyed = c.contentKey(p); keyed {
+			if d, met := c.compared[key]; met {
+				if d != nil {
+					d.also = append(d.also, p)
+					c.keep(p)
+				}
+				return nil
+			}
+		}
+	}
+	a, b := c.a.open(p.a), c.b.open(p.b)
+	d, err := c.compareReaders(a, b)
+	if err == nil && (d.first >= 0 || d.sizeA != d.sizeB) {
+		d.pair = p
+		d.diff, err = textDiff(p.path, a, b)
+	}
+	switch {
+	case err != nil && !unreadable(err):
+		return fmt.Errorf("%s: %w", p.path, err)
+	case err != nil:
+		c.unread++
+		if c.unread == 1 {
+			c.warnings = append(c.warnings, fmt.Sprintf("the content of %s is not compared: %v", p.path, err))
+		}
+		return nil
+	}
+	if d.pair == nil {
+		d = nil
+	}
+	if keyed {
+		c.compared[key] = d
+	}
+	if d != nil {
+		c.diffs = append(c.diffs, d)
+		c.keep(p)
+	}
+	return nil
+}
+
+func (c *comparison) compareReaders(a, b content) (*contentDiff, error) {
+	d := &contentDiff{sizeA: a.Size(), sizeB: b.Size(), first: -1}
+	size := min(d.sizeA, d.sizeB)
+	var bufA, bufB []byte
+	for off := int64(0); off < size; {
+		if err := c.ctx.Err(); err != nil {
+			return d, err
+		}
+		if n := a.same(c, b, off); n > 0 {
+			off += n
+			continue
+		}
+		if bufA == nil {
+			bufA, bufB = make([]byte, min(size, contentBuffer)), make([]byte, min(size, contentBuffer))
+		}
+		n := min(size-off, contentBuffer-off%contentBuffer)
+		if c.budget -= n; c.budget < 0 {
+			return d, tooMuch("files share blocks so often that not all contents are compared")
+		}
+		x, y := bufA[:min(n, int64(len(bufA)))], bufB[:min(n, int64(len(bufB)))]
+		if err := readContent(a, x, off); err != nil {
+			return d, err
+		}
+		if err := readContent(b, y, off); err != nil {
+			return d, err
+		}
+		d.add(x, y, off)
+		off += int64(len(x))
+	}
+	return d, nil
+}
+
+func (d *contentDiff) add(x, y []byte, off int64) {
+	if bytes.Equal(x, y) {
+		return
+	}
+	for i := range x {
+		if x[i] == y[i] {
+			continue
+		}
+		if d.first < 0 {
+			d.first = off + int64(i)
+			d.a = bytes.Clone(x[i:min(len(x), i+excerpt)])
+			d.b = bytes.Clone(y[i:min(len(y), i+excerpt)])
+		}
+		d.bytes++
+	}
+}
+
+func readContent(r content, p []byte, off int64) error {
+	n, err := r.ReadAt(p, off)
+	if n == len(p) {
+		return nil
+	}
+	if err == nil {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+func textDiff(path string, a, b content) (string, error) {
+	if a.Size() > maxDiffed || b.Size() > maxDiffed {
+		return "", nil
+	}
+	x, y := make([]byte, a.Size()), make([]byte, b.Size())
+	if err := readContent(a, x, 0); err != nil && len(x) > 0 {
+		return "", err
+	}
+	if err := readContent(b, y, 0); err != nil && len(y) > 0 {
+		return "", err
+	}
+	diff, _ := textdiff.Unified(x, y, textdiff.Options{NameA: "a" + path, NameB: "b" + path, MaxOutput: maxDiffShown})
+	return diff, nil
+}
+
+// enterContent makes a finding of a difference.
+func (c *comparison) enterContent(d *contentDiff) *ledger.Finding {
+	f := c.enter("data", "content", d.pair.path, about{report.Content, remedyContent})
+	f.A, f.B = fmt.Sprintf("%d bytes", d.sizeA), fmt.Sprintf("%d bytes", d.sizeB)
+	if d.first >= 0 {
+		f.A += fmt.Sprintf("; at %d: %x", d.first, d.a)
+		f.B += fmt.Sprintf("; at %d: %x", d.first, d.b)
+		f.Note = fmt.Sprintf("%d bytes of the file differ, the first at %d", d.bytes, d.first)
+	} else {
+		f.Note = "one is the beginning of the other"
+	}
+	f.Diff = d.diff
+	f.At(c.p.A.Base+d.pair.a.at, 1)
+	d.pair.content = f
+	for _, p := range d.also {
+		p.content = f
+	}
+	if n := len(d.also); n > 0 {
+		f.Note += fmt.Sprintf("; stored once for this file and %d more, such as %s", n, d.also[0].path)
+	}
+	return f
+}

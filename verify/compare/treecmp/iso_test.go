@@ -1,0 +1,139 @@
+package treecmp
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/reprodisk/reprodisk/internal/judge"
+	"github.com/reprodisk/reprodisk/report"
+)
+
+// makeISO makes an image.
+func makeISO(t testing.TB, dir string, args ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "image.iso")
+	base := []string{"-quiet", "-o", path}
+	cmd := exec.Command(judge.Tool(t, "genisoimage"), append(append(base, args...), dir)...)
+	cmd.Env = append(os.Environ(), "TZ=UTC", "LC_ALL=C")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("genisoimage %v: %v\n%s", args, err, out)
+	}
+	return path
+}
+
+func rock(t testing.TB, dir string) string { return makeISO(t, dir, "-R", "-J") }
+
+// clock are fields that follow the clock of the machine whatever a test does:
+// genisoimage has no option for them.
+func clock(f report.Finding) bool {
+	switch f.Field {
+	case "creation_date", "modification_date", "effective_date", "TF.access", "TF.attributes":
+		return f.Cause == report.Time
+	}
+	return f.Structure == "mkisofs version"
+}
+
+func withoutClock(fs []report.Finding) []report.Finding {
+	var out []report.Finding
+	for _, f := range fs {
+		if !clock(f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func TestISOTwoBuildsWithDefaultsDifferInTheirTimesOnly(t *testing.T) {
+	dir := sampleTree(t)
+	a := rock(t, dir)
+	time.Sleep(1100 * time.Millisecond) // the format's times have seconds
+	fs := compareFiles(t, ISO9660, a, rock(t, dir))
+	if rest := withoutClock(fs); len(rest) > 0 {
+		t.Errorf("findings:\n%s", show(rest))
+	}
+	for _, name := range []string{"creation_date", "modification_date", "effective_date"} {
+		if f := find(t, fs, "p0/iso9660/primary-volume-descriptor/"+name); f.Derived || f.Bytes == 0 || f.Cause != report.Time {
+			t.Errorf("%+v", f)
+		}
+		if f := find(t, fs, "p0/iso9660/supplementary-volume-descriptor/"+name); !f.Derived {
+			t.Errorf("%+v", f)
+		}
+	}
+}
+
+func TestISOOneChangeIsOneRoot(t *testing.T) {
+	changes := []change{
+		{"mtime", chtimes(1600000027), "p0/iso9660/directory-record/date:/etc/text.conf"},
+		{"mode", func(t *testing.T, dir string) {
+			edit(t, dir, "etc/text.conf", func(p string) error { return os.Chmod(p, 0o600) })
+		}, "p0/iso9660/directory-record/PX.mode:/etc/text.conf"},
+		{"owner", func(t *testing.T, dir string) {
+			judge.Root(t)
+			edit(t, dir, "etc/text.conf", func(p string) error { return os.Chown(p, 1000, -1) })
+		}, "p0/iso9660/directory-record/PX.uid:/etc/text.conf"},
+		{"text", write("etc/text.conf", strings.Repeat("a line of text\n", 99)+"another line\n"), "p0/iso9660/data/content:/etc/text.conf"},
+		{"longer text", write("etc/text.conf", strings.Repeat("a line of text\n", 1000)), "p0/iso9660/data/content:/etc/text.conf"},
+		{"hard link", write("etc/small", "other\n"), "p0/iso9660/data/content:/etc/hard"},
+		{"binary", noisy, "p0/iso9660/data/content:/usr/lib/binary.so"},
+		{"added", write("etc/added", "new\n"), "p0/iso9660/directory/entry:/etc/added"},
+		{"added folder", func(t *testing.T, dir string) {
+			must(t, os.MkdirAll(filepath.Join(dir, "var/log"), 0o755))
+			write("var/log/x", "y\n")(t, dir)
+		}, "p0/iso9660/directory/entry:/var"},
+		{"target", func(t *testing.T, dir string) {
+			edit(t, dir, "etc/link", func(p string) error {
+				must(t, os.Remove(p))
+				return os.Symlink("../usr/bin", p)
+			})
+		}, "p0/iso9660/directory-record/target:/etc/link"},
+		{"longer target", func(t *testing.T, dir string) {
+			edit(t, dir, "etc/link", func(p string) error {
+				must(t, os.Remove(p))
+				return os.Symlink("../usr/share/lib", p)
+			})
+		}, "p0/iso9660/directory-record/target:/etc/link"},
+	}
+	for _, ch := range changes {
+		t.Run(ch.name, func(t *testing.T) {
+			dir := sampleTree(t)
+			a := rock(t, dir)
+			ch.do(t, dir)
+			fs := compareFiles(t, ISO9660, a, rock(t, dir))
+			wantRoots(t, withoutClock(fs), ch.want)
+		})
+	}
+}
+
+func TestISOLabelIsOneRoot(t *testing.T) {
+	dir := sampleTree(t)
+	fs := compareFiles(t, ISO9660, makeISO(t, dir, "-J", "-V", "ONE"), makeISO(t, dir, "-J", "-V", "TWO"))
+	wantRoots(t, withoutClock(fs), "p0/iso9660/primary-volume-descriptor/volume_id")
+	if f := find(t, fs, "p0/iso9660/supplementary-volume-descriptor/volume_id"); f.A != "ONE" || f.B != "TWO" {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestISOAnotherOrderIsPlacement(t *testing.T) {
+	dir := sampleTree(t)
+	a := rock(t, dir)
+	sorted := filepath.Join(t.TempDir(), "sort")
+	must(t, os.WriteFile(sorted, []byte(dir+"/usr/lib/other.so 100\n"), 0o644))
+	fs := compareFiles(t, ISO9660, a, makeISO(t, dir, "-R", "-J", "-sort", sorted))
+	wantRoots(t, withoutClock(fs), "p0/iso9660/data/placement")
+}
+
+func TestISOPlainNamesAndBootCatalog(t *testing.T) {
+	dir := sampleTree(t)
+	must(t, os.WriteFile(filepath.Join(dir, "boot.img"), noise(3, 4096), 0o644))
+	setTimes(t, dir, "1600000000")
+	a := makeISO(t, dir, "-b", "boot.img", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4")
+	fs := compareFiles(t, ISO9660, a, makeISO(t, dir, "-b", "boot.img", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "8"))
+	wantRoots(t, withoutClock(fs), "p0/iso9660/boot-catalog/initial.sector_count")
+	write("etc/text.conf", "other\n")(t, dir)
+	fs = compareFiles(t, ISO9660, a, makeISO(t, dir, "-b", "boot.img", "-c", "boot.cat", "-no-emul-boot", "-boot-load-size", "4"))
+	wantRoots(t, withoutClock(fs), "p0/iso9660/data/content:/ETC/TEXT.CON")
+}

@@ -1,0 +1,427 @@
+package treecmp
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/ondisk/field"
+	"github.com/reprodisk/reprodisk/internal/ondisk/squashfs"
+	"github.com/reprodisk/reprodisk/internal/tree"
+	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+)
+
+const squashFormat = "squashfs"
+
+// squashSide is one of two squashfs filesystems.
+type squashSide struct {
+	ledger.Side
+	fs  *squashfs.FS
+	sb  squashfs.Superblock
+	raw []byte // the superblock
+}
+
+// packedFile is a file's own data blocks, where both sides have them at the
+// same place.
+type packedFile struct {
+	start, end int64
+	finding    *ledger.Finding
+}
+
+// placed is where a file's content lies on both sides.
+type placed struct{ a, b [2]int64 }
+
+type squashComparison struct {
+	*comparison
+	a, b    *squashSide
+	super   map[string]*ledger.Finding
+	options []field.Field
+	packed  *ledger.Finding
+	whole   *ledger.Finding // where the trees could not be read
+	files   []packedFile
+	places  []placed
+	moved   bool // a file's content lies elsewhere
+}
+
+// Squashfs implements ledger.Comparer.
+func Squashfs(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
+	c := &squashComparison{comparison: newComparison(ctx, l, p, squashFormat, "inode"), super: map[string]*ledger.Finding{}}
+	// What a sound filesystem unpacks to is bounded by what its packer
+	// reaches; only a damaged one lets many files share their blocks.
+	c.budget = 64<<20 + 32*max(p.A.Size, p.B.Size)
+	c.hook = c.notePlace
+	var errs []error
+	for _, s := range []struct {
+		to   **squashSide
+		from ledger.Side
+		name string
+	}{{&c.a, p.A, "first image"}, {&c.b, p.B, "second image"}} {
+		side, err := openSquash(s.from)
+		switch {
+		case err == nil:
+		case side == nil || !unreadable(err):
+			return ledger.Result{}, fmt.Errorf("%s: %w", s.name, err)
+		default:
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+		}
+		*s.to = side
+	}
+	var err error
+	if len(errs) > 0 {
+		err = errs[0]
+	} else {
+		c.comparison.a, c.comparison.b = &squashTree{c.a}, &squashTree{c.b}
+		err = c.walk()
+	}
+	switch {
+	case err == nil:
+		c.settle()
+	case unreadable(err):
+		c.whole = c.failed(err)
+	default:
+		return ledger.Result{}, err
+	}
+	c.compareSuper()
+	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
+}
+
+// openSquash reads a side's superblock, and then its tables. Where only the
+// tables are wrong, the side comes with the error.
+func openSquash(s ledger.Side) (*squashSide, error) {
+	sb, raw, err := squashfs.ReadSuperblock(s.R)
+	if err != nil {
+		return nil, err
+	}
+	side := &squashSide{Side: s, sb: sb, raw: raw}
+	side.fs, err = squashfs.Open(s.R, s.Size)
+	return side, err
+}
+
+// squashTree is a squashfs as a tree.
+type squashTree struct{ *squashSide }
+
+func (t *squashTree) root() (*node, error) {
+	in, err := t.fs.Root()
+	if err != nil {
+		return nil, err
+	}
+	return t.node("", in)
+}
+
+func (t *squashTree) list(dir *node) ([]*node, error) {
+	entries, err := t.fs.ReadDir(dir.ref.(*squashfs.Inode))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*node, 0, len(entries))
+	for _, e := range entries {
+		in, err := t.fs.Inode(e)
+		if err != nil {
+			return nil, err
+		}
+		n, err := t.node(e.Name, in)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func (t *squashTree) node(name string, in *squashfs.Inode) (*node, error) {
+	n := &node{name: name, mode: in.Mode, target: in.Target, size: int64(in.Size), at: in.Offset, ref: in}
+	if in.IsDir() {
+		n.dir = uint64(in.Number)
+	} else if in.Links > 1 {
+		n.inode = uint64(in.Number) + 1
+	}
+	n.values = []value{
+		{"mode", showMode(in.Mode), in.Offset},
+		{"uid", fmt.Sprint(in.UID), in.Offset},
+		{"guid", fmt.Sprint(in.GID), in.Offset},
+	}
+	if kind := in.Mode & tree.TypeMask; kind == tree.Block || kind == tree.Char {
+		// The kernel's new_encode_dev: 12 bits of major between the minor's.
+		major, minor := in.Rdev>>8&0xfff, in.Rdev&0xff|in.Rdev>>12&0xfff00
+		n.values = append(n.values, value{"rdev", fmt.Sprintf("%d, %d", major, minor), in.Offset})
+	}
+	xattrs, err := t.fs.Xattrs(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, x := range xattrs {
+		n.values = append(n.values, value{"xattr:" + x.Name, showValue(x.Value), in.Offset})
+	}
+	n.times = []stamp{{"mtime", tree.Time{Sec: int64(in.Mtime)}, in.Offset}}
+	return n, nil
+}
+
+const valueShown = 64 // bytes of an attribute
+
+func showValue(b []byte) string {
+	if len(b) > valueShown {
+		return fmt.Sprintf("%q… (%d bytes, %s)", b[:valueShown], len(b), digest(b))
+	}
+	return fmt.Sprintf("%q", b)
+}
+
+// squashFile is a regular file's content.
+type squashFile struct {
+	*squashfs.File
+	side *squashSide
+}
+
+func (t *squashTree) open(n *node) content {
+	return squashFile{t.fs.OpenFile(n.ref.(*squashfs.Inode)), t.squashSide}
+}
+
+// same tells that both files have a hole here, or the same packed block at
+// the same place, in which not a byte differs.
+func (f squashFile) same(c *comparison, other content, off int64) int64 {
+	g := other.(squashFile)
+	if f.side.sb.BlockLog != g.side.sb.BlockLog {
+		return 0
+	}
+	startA, lengthA, follow, okA := f.Block(off)
+	startB, lengthB, followB, okB := g.Block(off)
+	if !okA || !okB || lengthA != lengthB || follow != followB {
+		return 0
+	}
+	if lengthA == 0 || startA == startB && f.side.sb.Compression == g.side.sb.Compression && c.p.Clean(startA, startA+lengthA) {
+		return follow
+	}
+	return 0
+}
+
+// notePlace remembers where a file's content lies.
+func (c *squashComparison) notePlace(p *pair) {
+	a, okA := p.a.ref.(*squashfs.Inode)
+	b, okB := p.b.ref.(*squashfs.Inode)
+	if !okA || !okB || p.a.mode&tree.TypeMask != tree.Regular || p.b.mode&tree.TypeMask != tree.Regular || a.Size == 0 || b.Size == 0 {
+		return
+	}
+	x := placed{c.a.place(a), c.b.place(b)}
+	c.moved = c.moved || x.a != x.b
+	c.places = append(c.places, x)
+}
+
+// place is where a file's content begins: in the filesystem, and in the
+// unpacked fragment where it has no block of its own.
+func (s *squashSide) place(in *squashfs.Inode) [2]int64 {
+	if len(in.Blocks) > 0 || in.Fragment == squashfs.NoFragment {
+		return [2]int64{int64(in.Start), 0}
+	}
+	start, _, _ := s.fs.Fragment(in.Fragment)
+	return [2]int64{start, int64(in.InFrag)}
+}
+
+// reordered tells whether the files' contents stand in another order.
+func (c *squashComparison) reorderedFiles() bool {
+	slices.SortFunc(c.places, func(x, y placed) int { return slices.Compare(x.a[:], y.a[:]) })
+	for i := 1; i < len(c.places); i++ {
+		x, y := c.places[i-1], c.places[i]
+		if x.a != y.a && slices.Compare(x.b[:], y.b[:]) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// compareSuper enters what differs in the superblock and the options of the
+// compressor. Counts and places follow from what differs in the trees, or
+// from how they were packed.
+func (c *squashComparison) compareSuper() {
+	var follow []*ledger.Finding
+	for _, f := range squashfs.SuperblockLayout.Diff(c.a.raw, c.b.raw) {
+		what, own := aboutSuper(f.Name)
+		x := c.enter("superblock", f.Name, "", what)
+		x.Whole = true
+		x.A, x.B = showSquash(f, c.a.raw), showSquash(f, c.b.raw)
+		x.At(c.p.A.Base+int64(f.Offset), int64(f.Length))
+		c.super[f.Name] = x
+		if !own {
+			follow = append(follow, x)
+		}
+	}
+	for _, dependent := range [][2]string{{"block_log", "block_size"}} {
+		if x := c.super[dependent[0]]; x != nil {
+			x.Follows(c.super[dependent[1]])
+		}
+	}
+	c.compareOptions()
+	if len(follow) > 0 {
+		causes := c.causes()
+		if len(causes) == 0 {
+			causes = []*ledger.Finding{c.packing()}
+		}
+		for _, x := range follow {
+			x.Follows(causes...)
+		}
+	}
+}
+
+func showSquash(f field.Field, raw []byte) string {
+	sb := squashfs.SuperblockLayout.Decode(raw)
+	v := f.Show(f.Slice(raw))
+	switch f.Name {
+	case "compression":
+		v += " (" + squashfs.CompressionName(sb.Compression) + ")"
+	case "flags":
+		if names := squashfs.FlagNames(sb.Flags); len(names) > 0 {
+			v += " (" + strings.Join(names, " ") + ")"
+		}
+	case "id_table_start", "xattr_id_table_start", "fragment_table_start", "lookup_table_start":
+		if v == fmt.Sprint(squashfs.None) {
+			v = "none"
+		}
+	}
+	return v
+}
+
+// compareOptions compares the options of the compressor, where both sides
+// have them for the same one. Where not, their block is a consequence.
+func (c *squashComparison) compareOptions() {
+	a, b := c.a.sb.OptionFields(), c.b.sb.OptionFields()
+	if len(a) == 0 || len(a) != len(b) || c.a.sb.Compression != c.b.sb.Compression {
+		return
+	}
+	c.options = a
+	end := a[len(a)-1].End()
+	rawA, rawB := make([]byte, end), make([]byte, end)
+	if n, _ := c.a.R.ReadAt(rawA, 0); n != end {
+		return
+	}
+	if n, _ := c.b.R.ReadAt(rawB, 0); n != end {
+		return
+	}
+	for _, f := range a {
+		if slices.Equal(f.Slice(rawA), f.Slice(rawB)) {
+			continue
+		}
+		x := c.enter("compressor options", f.Name, "", about{report.Environment, "mksquashfs -comp NAME with the same -X options"})
+		x.Whole = true
+		x.A, x.B = f.Show(f.Slice(rawA)), f.Show(f.Slice(rawB))
+		x.At(c.p.A.Base+int64(f.Offset), int64(f.Length))
+		c.super["options."+f.Name] = x
+	}
+}
+
+// causes are the findings that the packed bytes follow from: what differs in
+// the trees, and how they were packed by intent.
+func (c *squashComparison) causes() []*ledger.Finding {
+	if c.whole != nil {
+		return []*ledger.Finding{c.whole}
+	}
+	out := slices.Clone(c.roots)
+	for _, name := range []string{"compression", "block_size", "flags"} {
+		if x := c.super[name]; x != nil {
+			out = append(out, x)
+		}
+	}
+	for _, f := range c.options {
+		if x := c.super["options."+f.Name]; x != nil {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// packing is the finding of all packed bytes.
+func (c *squashComparison) packing() *ledger.Finding {
+	if c.whole != nil {
+		return c.whole
+	}
+	if c.packed != nil {
+		return c.packed
+	}
+	f := c.enter("data", "packed", "", about{report.Unknown, ""})
+	c.packed = f
+	f.At(c.p.A.Base+squashfs.SuperblockSize, 1)
+	if causes := c.causes(); len(causes) > 0 {
+		f.Note = "packed blocks and tables, which hold what differs"
+		f.Follows(causes...)
+		return f
+	}
+	f.Remedy = sameSquash
+	switch {
+	case c.unread > 0:
+		f.Note = fmt.Sprintf("%d files could not be compared; all else in the trees is equal", c.unread)
+	case c.reorderedFiles():
+		f.Cause = report.Order
+		f.Note = "the trees are equal; the files were packed in another order"
+		f.Remedy = sameSquash + "; mksquashfs -sort FILE; -processors 1 with a version before 4.4"
+	case c.moved:
+		f.Cause = report.Environment
+		f.Note = "the trees are equal; blocks are packed otherwise: another version of the compressor or of mksquashfs, or other options"
+	default:
+		f.Note = "the trees are equal, and files lie at the same places; blocks or tables are packed otherwise: another version of the compressor or of mksquashfs, inodes in another order, or other options"
+	}
+	return f
+}
+
+// settle enters the trees' findings, and which data blocks are the files'
+// whose content differs.
+func (c *squashComparison) settle() {
+	c.comparison.settle()
+	for _, d := range c.diffs {
+		fa, fb := c.a.fs.OpenFile(d.pair.a.ref.(*squashfs.Inode)), c.b.fs.OpenFile(d.pair.b.ref.(*squashfs.Inode))
+		a, b := d.pair.a.ref.(*squashfs.Inode), d.pair.b.ref.(*squashfs.Inode)
+		if a.Start != b.Start || len(a.Blocks) == 0 || len(b.Blocks) == 0 {
+			continue
+		}
+		end := min(fa.DataEnd(), fb.DataEnd())
+		c.files = append(c.files, packedFile{int64(a.Start), end, d.pair.content})
+	}
+	slices.SortStableFunc(c.files, func(x, y packedFile) int { return int(min(max(x.start-y.start, -1), 1)) })
+}
+
+// owner answers for a differing byte of the volume.
+func (c *squashComparison) owner(off int64) ledger.Owned {
+	if off < squashfs.SuperblockSize {
+		f := squashfs.SuperblockLayout.At(int(off))
+		return ledger.Owned{Finding: c.super[f.Name], Start: int64(f.Offset), End: int64(f.End())}
+	}
+	usedA, usedB := c.used(c.a), c.used(c.b)
+	if start := max(usedA, usedB); off >= start {
+		f := c.enter("padding", "content", "", about{report.Residue, freshBlocks})
+		f.Note = "behind bytes_used, where squashfs has nothing"
+		return ledger.Owned{Finding: f, Start: start, End: c.p.A.Size}
+	}
+	o := ledger.Owned{Finding: c.packing(), Start: off, End: max(usedA, usedB)}
+	if c.whole != nil {
+		return o
+	}
+	for _, f := range c.options {
+		switch {
+		case off >= int64(f.Offset) && off < int64(f.End()):
+			return ledger.Owned{Finding: c.super["options."+f.Name], Start: int64(f.Offset), End: int64(f.End())}
+		case off < int64(f.Offset):
+			o.End = min(o.End, int64(f.Offset))
+		}
+	}
+	// The first file that begins behind the byte, and the one before it.
+	i, _ := slices.BinarySearchFunc(c.files, off, func(f packedFile, off int64) int {
+		if f.start > off {
+			return 1
+		}
+		return -1
+	})
+	if i < len(c.files) {
+		o.End = min(o.End, c.files[i].start)
+	}
+	if i > 0 && off < c.files[i-1].end {
+		o.Finding = c.files[i-1].finding
+		o.End = min(o.End, c.files[i-1].end)
+	}
+	return o
+}
+
+// used is how many bytes of a side hold the filesystem.
+func (c *squashComparison) used(s *squashSide) int64 {
+	if s.sb.BytesUsed > uint64(s.Size) {
+		return s.Size
+	}
+	return int64(s.sb.BytesUsed)
+}
