@@ -97,11 +97,15 @@ func (m *Map) NextData(file container.Disk, off int64) (start, end int64, err er
 	if off < 0 {
 		off = 0
 	}
+	hole, holeEnd := int64(0), int64(0) // of the file, the one seen last
 	for i := m.next(off); i < len(m.runs); i++ {
 		r := m.runs[i]
 		at := max(off, m.start(r))
 		place := r.place + at - m.start(r)
 		last := r.place + m.end(r) - m.start(r)
+		if place >= hole && last <= holeEnd {
+			continue
+		}
 		from, to, err := file.NextData(place)
 		if err != nil {
 			return 0, 0, err
@@ -109,6 +113,7 @@ func (m *Map) NextData(file container.Disk, off int64) (start, end int64, err er
 		if from < last && from < to {
 			return at + from - place, at + min(to, last) - place, nil
 		}
+		hole, holeEnd = place, from
 	}
 	return m.size, m.size, nil
 }

@@ -3,6 +3,7 @@ package vhd
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/bits"
 
@@ -60,6 +61,9 @@ func (i *Image) readTable(d *dynamic) error {
 		if v == freeMark {
 			d.free++
 			return nil
+		}
+		if v == 0 {
+			return errors.New("its block lies at byte 0, where the footer's copy is: the table is damaged, take a whole copy")
 		}
 		at := int64(v) * sector
 		if err := b.Add(n, at+int64(len(bitmap))); err != nil {

@@ -70,6 +70,13 @@ func (i *Image) Metadata() []container.Field {
 		main = i.front
 	}
 	out := fieldlist.Of(FooterLayout.Fields(), main.raw, main.at, "footer", footerNotes)
+	if i.footer.OriginalSize == i.footer.CurrentSize {
+		for n := range out {
+			if out[n].Name == "OriginalSize" { // never resized
+				out[n].Derived = []string{"footer/CurrentSize"}
+			}
+		}
+	}
 	if i.dynamic == nil {
 		return out
 	}

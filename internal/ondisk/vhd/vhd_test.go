@@ -143,6 +143,7 @@ func TestRefusesByName(t *testing.T) {
 		"BAT at byte":          func(b []byte) { be.PutUint64(b[528:], 1<<62) },
 		"DataOffset":           func(b []byte) { be.PutUint64(b[16:], 1<<63); sign(b, 0) },
 		"entry 0 at byte 1536": func(b []byte) { be.PutUint32(b[1536:], 0xfffffff0) },
+		"where the footer's":   func(b []byte) { be.PutUint32(b[1536:], 0) },
 		"sectors":              func(b []byte) { clear(b[56:60]); sign(b, 0) },
 		"first 512 bytes":      func(b []byte) { clear(b[:512]) },
 	} {

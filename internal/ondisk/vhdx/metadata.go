@@ -32,8 +32,8 @@ var itemNotes = fieldlist.Notes{
 // from others.
 func (i *Image) Metadata() []container.Field {
 	out := fieldlist.Of(IdentifierLayout.Fields(), i.identifier, 0, "file identifier", identifierNotes)
-	out = append(out, i.headerFields(i.current)...)
-	out = append(out, i.headerFields(1-i.current)...)
+	out = append(out, i.headerFields(0)...)
+	out = append(out, i.headerFields(1)...)
 	out = append(out, i.regionFields(0)...)
 	out = append(out, i.regionFields(1)...)
 	out = append(out, container.Field{

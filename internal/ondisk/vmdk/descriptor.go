@@ -19,6 +19,7 @@ type descriptor struct {
 	text    []byte
 	entries []entry
 	extents []extentLine
+	rest    []byte // the other lines: comments, and what nobody knows
 }
 
 // entry is a line KEY=VALUE.
@@ -58,6 +59,7 @@ func parseDescriptor(text []byte, at int64) (*descriptor, error) {
 func (d *descriptor) add(line string, pos int64) error {
 	text := strings.TrimSpace(line)
 	if text == "" || text[0] == '#' {
+		d.rest = append(append(d.rest, line...), '\n')
 		return nil
 	}
 	access, _, _ := strings.Cut(text, " ")
@@ -76,6 +78,7 @@ func (d *descriptor) add(line string, pos int64) error {
 	}
 	key, _, ok := strings.Cut(line, "=")
 	if !ok {
+		d.rest = append(append(d.rest, line...), '\n')
 		return nil // VMware's own reader ignores what it does not know
 	}
 	if len(d.entries) == maxEntries {

@@ -28,7 +28,7 @@ var headerNotes = fieldlist.Notes{
 
 // What qemu-img does is true of QEMU 7.2.
 var entryNotes = map[string]fieldlist.Note{
-	"cid":                    {Sort: "random", Remedy: "qemu-img draws it at random when it first writes to the disk, with no option to choose it: overwrite its 8 digits afterwards"},
+	"cid":                    {Sort: "random", Remedy: "qemu-img draws it at random when it first writes to the disk, with no option to choose it and without leading zeros, so that the rest of the descriptor may move: overwrite it afterwards, with 8 digits"},
 	"parentcid":              {Sort: "environment"},
 	"createtype":             {Sort: "environment", Remedy: "give qemu-img the same `-o subformat=`"},
 	"version":                {Sort: "environment"},
@@ -67,6 +67,11 @@ func (i *Image) Metadata() []container.Field {
 			Sort: "environment", Remedy: "it names the image's file: give both images the same name, in folders of their own",
 		})
 	}
+	out = append(out, container.Field{
+		Structure: "descriptor", Name: "comments", Value: fieldlist.Digest(d.rest),
+		Offset: d.at, Length: int64(len(d.text)),
+		Sort: "environment", Remedy: "the lines that say nothing about the disk depend on the program that wrote them: make both images with the same",
+	})
 	for number, p := range i.parts {
 		if p.sparse == nil {
 			continue

@@ -47,7 +47,7 @@ func TestHoldsWhatQEMUWrote(t *testing.T) {
 		"subformat=monolithicSparse,zeroed_grain=on", "subformat=monolithicSparse,compat6=on",
 		"subformat=monolithicSparse,adapter_type=lsilogic,toolsversion=2147483647",
 	} {
-		for _, size := range []int64{20 << 20, 9<<20 + 512} {
+		for _, size := range []int64{12 << 20, 9<<20 + 512} {
 			raw := disktest.Raw(t, size)
 			path := convert(t, raw, options)
 			img := open(t, path)
@@ -128,12 +128,28 @@ func TestTwoConversionsDifferInTheCID(t *testing.T) {
 	raw := disktest.Raw(t, 20<<20)
 	for _, kind := range []string{"monolithicSparse", "streamOptimized", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat"} {
 		// The same name, which the descriptor holds.
-		a, b := convert(t, raw, "subformat="+kind), convert(t, raw, "subformat="+kind)
+		a, b := eightDigits(t, raw, "subformat="+kind), eightDigits(t, raw, "subformat="+kind)
 		got := disktest.Differing(t, open(t, a), open(t, b), a, b)
 		if want := []string{"descriptor/CID"}; !slices.Equal(got, want) {
 			t.Errorf("%s: they differ in %v, want %v", kind, got, want)
 		}
 	}
+}
+
+// eightDigits converts until the CID has no leading zeros, which QEMU leaves
+// out: all that follows in the descriptor moves where it has.
+func eightDigits(t *testing.T, raw, options string) string {
+	t.Helper()
+	for range 20 {
+		path := convert(t, raw, options)
+		for _, f := range open(t, path).Metadata() {
+			if f.Name == "CID" && f.Length == 8 {
+				return path
+			}
+		}
+	}
+	t.Fatal("no CID of 8 digits")
+	return ""
 }
 
 func small(t testing.TB, kind string) []byte {
