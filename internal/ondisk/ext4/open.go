@@ -28,6 +28,9 @@ type FS struct {
 	gdt       []byte // all group descriptors, descSize each
 	warnings  problems
 
+	tagsOnce sync.Once
+	tags     JournalTags
+
 	mu    sync.Mutex
 	table [tableSlots]tableChunk
 }

@@ -80,7 +80,7 @@ func (fs *FS) Parts(dst []Part, u Region, b []byte) []Part {
 	case InodeBitmap:
 		dst = append(dst, part("bitmap", 0, int(fs.sb.InodesPerGroup+7)/8, field.Bytes, ""))
 	case Journal:
-		dst = journalParts(dst, u, b)
+		dst = fs.journalParts(dst, u, b)
 	case MMPBlock:
 		dst = layoutParts(dst, MMPLayout.Fields(), 0, "")
 	case OrphanFile:
@@ -301,7 +301,10 @@ func dxParts(dst []Part, x dx, b []byte) []Part {
 
 // journalParts names the parts of a block of the journal. Blocks without the
 // journal's magic number are copies of filesystem blocks, or were never used.
-func journalParts(dst []Part, u Region, b []byte) []Part {
+func (fs *FS) journalParts(dst []Part, u Region, b []byte) []Part {
+	if len(b) < JournalCommitLayout.Size() {
+		return dst
+	}
 	h := JournalHeaderLayout.Decode(b)
 	switch {
 	case u.Logical == 0 && len(b) >= JournalSuperblockSize:
@@ -313,14 +316,20 @@ func journalParts(dst []Part, u Region, b []byte) []Part {
 	case h.Blocktype == JournalRevokeBlock:
 		r := JournalRevokeLayout.Decode(b)
 		dst = layoutParts(dst, JournalRevokeLayout.Fields(), 0, "")
-		if n := int64(r.Count) - int64(JournalRevokeLayout.Size()); n > 0 && n < int64(len(b)) {
+		end := int64(len(b))
+		if fs.journalTags().tailed() {
+			end -= int64(JournalBlockTailLayout.Size())
+		}
+		if n := int64(r.Count) - int64(JournalRevokeLayout.Size()); n > 0 && int64(r.Count) <= end {
 			dst = append(dst, part("blocks", JournalRevokeLayout.Size(), int(n), field.Bytes, ""))
+		}
+		if end < int64(len(b)) {
+			dst = layoutParts(dst, JournalBlockTailLayout.Fields(), int(end), "")
 		}
 		return dst
 	case h.Blocktype == JournalDescriptorBlock:
 		dst = layoutParts(dst, JournalHeaderLayout.Fields(), 0, "")
-		n := JournalHeaderLayout.Size()
-		return append(dst, part("tags", n, len(b)-n, field.Bytes, ""))
+		return fs.journalTags().parts(dst, b)
 	}
 	return layoutParts(dst, JournalHeaderLayout.Fields(), 0, "")
 }

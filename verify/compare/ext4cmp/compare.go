@@ -30,11 +30,11 @@ type comparison struct {
 	p    ledger.Pair
 	a, b *side
 
-	seed     *ledger.Finding   // what every checksum starts from, where it differs
-	hashSeed *ledger.Finding   // what hashed directories are ordered by, where it differs
-	super    []*ledger.Finding // differing fields of the primary superblock, s_checksum not among them
-	copied   []*ledger.Finding // those of them that backups of the superblock show too
-	changes  []*ledger.Finding // that change what is allocated
+	seed      *ledger.Finding   // what every checksum starts from, where it differs
+	hashSeed  *ledger.Finding   // what hashed directories are ordered by, where it differs
+	super     []*ledger.Finding // differing fields of the primary superblock, s_checksum not among them
+	inBackups []*ledger.Finding // those of them that backups of the superblock show too
+	changes   []*ledger.Finding // that change what is allocated
 
 	twin     map[uint32]uint32 // inode of A → the same file's inode of B
 	twinBack map[uint32]uint32
@@ -55,6 +55,7 @@ type comparison struct {
 	ownA, ownB regionCursor
 	bitmaps    map[bitmapKey]*ledger.Finding
 	journal    journalFindings
+	targetNow  target
 	budget     int64 // bytes of content that may still be compared
 	dirNow     *dirBlock
 	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads

@@ -1,6 +1,7 @@
 package ext4cmp
 
 import (
+	"fmt"
 	"io"
 	"strings"
 
@@ -12,7 +13,9 @@ import (
 // journalFindings are those of the journal's own superblock, by field.
 type journalFindings struct {
 	super map[string]*ledger.Finding
-	clean bool // nothing in the log waits to be replayed, on either side
+	clean bool      // nothing in the log waits to be replayed, on either side
+	a, b  *ext4.Log // what its blocks are; nil until a differing byte asks
+	read  bool
 }
 
 var journalFields = map[string]about{
@@ -45,6 +48,8 @@ func (c *comparison) compareJournal() error {
 	}
 	jA, jB := ext4.JournalSuperblockLayout.Decode(rawA), ext4.JournalSuperblockLayout.Decode(rawB)
 	c.journal.clean = jA.Start == 0 && jB.Start == 0
+	c.unreplayed("first image", c.a, jA)
+	c.unreplayed("second image", c.b, jB)
 	var sum *ledger.Finding
 	var others []*ledger.Finding
 	for _, f := range ext4.JournalSuperblockLayout.Diff(rawA, rawB) {
@@ -87,6 +92,13 @@ func (c *comparison) compareJournal() error {
 	return nil
 }
 
+// unreplayed warns of a journal that the next mount would write out.
+func (c *comparison) unreplayed(name string, s *side, j ext4.JournalSuperblock) {
+	if j.Start != 0 || s.sb.HasIncompat(ext4.IncompatRecover) {
+		c.warnings = append(c.warnings, fmt.Sprintf("%s: the journal waits to be replayed (s_start is %d, s_sequence %d): compared is what is on disk now", name, j.Start, j.Sequence))
+	}
+}
+
 // journal reads the journal's superblock and tells where it lies; nil where
 // there is none.
 func (s *side) journal() (raw []byte, at int64, err error) {
@@ -117,13 +129,75 @@ func (c *comparison) journalOwner(logical, off int64) (f *ledger.Finding, start,
 	}
 	bs := c.a.fs.BlockSize()
 	block, in := logical/bs*bs, int(logical%bs)
+	if f, n := c.copied(block/bs, in); f != nil {
+		return f, logical, logical + n
+	}
 	// Both sides' block of the same kind: the field. Else what was logged.
 	a, errA := c.logPart(c.a, block, off-int64(in), in)
 	b, errB := c.logPart(c.b, block, off-int64(in), in)
-	if errA == nil && errB == nil && a == b && strings.HasPrefix(a.Name, "h_") {
+	if errA == nil && errB == nil && a == b && (strings.HasPrefix(a.Name, "h_") || strings.HasPrefix(a.Name, "t_")) {
 		return c.logField(a.Name), block + int64(a.Offset), block + int64(a.End())
 	}
 	return c.logField("log"), logical, block + bs
+}
+
+// copied owns a byte of the log that both sides logged for the same block of
+// the filesystem, where that block differs there too: whatever owns the byte
+// in the block is what the copy's difference follows from. n is for how many
+// bytes that holds; f is nil where it does not.
+func (c *comparison) copied(block int64, in int) (f *ledger.Finding, n int64) {
+	if !c.journal.read {
+		c.journal.read = true
+		a, errA := c.a.fs.JournalLog()
+		b, errB := c.b.fs.JournalLog()
+		if errA == nil && errB == nil {
+			c.journal.a, c.journal.b = a, b
+		}
+	}
+	a, b := c.journal.a.At(uint64(block)), c.journal.b.At(uint64(block))
+	bs := c.a.fs.BlockSize()
+	if a.Kind != ext4.LogCopy || b.Kind != ext4.LogCopy || a.Target != b.Target || a.Target >= uint64(min(c.p.A.Size, c.p.B.Size)/bs) {
+		return nil, 0
+	}
+	if c.targetNow.raw == nil || c.targetNow.block != a.Target {
+		c.targetNow = target{block: a.Target}
+		x, errA := c.a.readAt(int64(a.Target)*bs, int(bs))
+		y, errB := c.b.readAt(int64(a.Target)*bs, int(bs))
+		if errA != nil || errB != nil || x == nil || y == nil {
+			return nil, 0
+		}
+		c.targetNow.raw, c.targetNow.other = x, y
+	}
+	if c.targetNow.raw[in] == c.targetNow.other[in] {
+		return nil, 0
+	}
+	at := int64(a.Target)*bs + int64(in)
+	ra, okA := c.a.at(at)
+	rb, okB := c.b.at(at)
+	if !okA || !okB || ra.Structure == ext4.Journal || rb.Structure == ext4.Journal {
+		return nil, 0
+	}
+	o := c.own(ra, rb, at)
+	if o.Finding == nil {
+		return nil, 0
+	}
+	f, fresh := c.l.Of(c.key("journal", "logged copy", ""))
+	if fresh {
+		f.Cause = o.Finding.Cause
+		f.Note = "copies of blocks that differ where they belong, too"
+	}
+	// The copy may be of another time than the block: only as far as that
+	// differs, the owner answers for both.
+	for n = 1; at+n < min(o.End, ra.End(), rb.End()) && in+int(n) < int(bs) && c.targetNow.raw[in+int(n)] != c.targetNow.other[in+int(n)]; {
+		n++
+	}
+	return f.Follows(o.Finding), n
+}
+
+// target is the block that a copy in the log is of, on both sides.
+type target struct {
+	block      uint64
+	raw, other []byte
 }
 
 // logPart names the part around a byte of a block of the log.
@@ -156,7 +230,7 @@ type logBlock struct {
 func (c *comparison) logField(name string) *ledger.Finding {
 	what := about{report.Residue, neverMount}
 	switch {
-	case strings.HasPrefix(name, "h_commit_"):
+	case strings.HasPrefix(name, "h_commit_"): // seconds and nanoseconds are one time
 		name = "h_commit_sec"
 		what.cause = report.Time
 	case !c.journal.clean, name != "log":
@@ -176,6 +250,7 @@ func (c *comparison) logField(name string) *ledger.Finding {
 	}
 	f.Follows(c.journal.super["s_sequence"], c.l.Has(c.key("journal", "h_commit_sec", "")))
 	if name != "h_sequence" {
+		f.Follows(c.l.Has(c.key("journal", "logged copy", "")))
 		f.Follows(c.super...)
 		f.Follows(c.changes...)
 		for _, p := range c.pairs {

@@ -557,3 +557,28 @@ func (s *specimen) planted(t *testing.T, p plant) []byte {
 	}
 	return out
 }
+
+func TestWhatTheKernelLoggedFollowsFromWhatItIsACopyOf(t *testing.T) {
+	judge.Root(t)
+	v := variant{"logged", []string{"-t", "ext4", "-b", "4096", "-I", "256"}, 32, true}
+	tmp := t.TempDir()
+	s := v.make(t, matrixTree(t), tmp)
+	a, b := filepath.Join(tmp, "a"), filepath.Join(tmp, "b")
+	copyFile(t, s.path, a)
+	copyFile(t, s.path, b)
+	mounted(t, a, "chmod 600 d/plain; sync; chown 7 d/tiny")
+	mounted(t, b, "chmod 640 d/plain; sync; chown 8 d/tiny")
+	fs := compareFiles(t, a, b)
+	found := false
+	for _, f := range fs {
+		if f.Field == "logged copy" && f.Derived && f.Bytes > 10 {
+			found = true
+		}
+		if strings.HasPrefix(f.Structure, "journal") && !f.Derived && f.Field != "h_commit_sec" {
+			t.Errorf("%s is a root", f.ID)
+		}
+	}
+	if !found {
+		t.Errorf("no copies:\n%s", show(fs))
+	}
+}

@@ -235,8 +235,8 @@ func (c *comparison) descOwner(r ext4.Region, off, logical int64) ledger.Owned {
 			k.Part = "follows"
 			x, _ := c.enter(k, about{f.Cause, f.Remedy})
 			f = x.Follows(f)
-		case len(c.copied) > 0 && c.upToDate(uint32(g), base, fl):
-			f = c.consequence("backup group descriptor", name, c.copied...)
+		case len(c.inBackups) > 0 && c.upToDate(uint32(g), base, fl):
+			f = c.consequence("backup group descriptor", name, c.inBackups...)
 		default:
 			f, _ = c.enter(k, about{report.Unknown, "run e2fsck -f: only the backup differs"})
 		}

@@ -87,7 +87,7 @@ func (c *comparison) superFields(structure string, rawA, rawB []byte, at int64, 
 		if primary != nil {
 			if p := primary(x.Field); p != nil && p.A == showSuper(f, rawA) && p.B == showSuper(f, rawB) {
 				x.Follows(p)
-				c.copied = append(c.copied, p)
+				c.inBackups = append(c.inBackups, p)
 			}
 		}
 		if f.Name == "s_checksum" {
@@ -157,7 +157,7 @@ func (c *comparison) compareBackups() error {
 // change into it brought up to date at the same time: on one side they are as
 // the primary has them.
 func (c *comparison) stale(rawA, rawB []byte) {
-	if len(c.copied) == 0 {
+	if len(c.inBackups) == 0 {
 		return
 	}
 	for _, f := range ext4.SuperblockLayout.Diff(rawA, rawB) {
@@ -166,7 +166,7 @@ func (c *comparison) stale(rawA, rawB []byte) {
 			continue
 		}
 		if bytes.Equal(f.Slice(rawA), f.Slice(c.a.rawSuper)) || bytes.Equal(f.Slice(rawB), f.Slice(c.b.rawSuper)) {
-			x.Follows(c.copied...)
+			x.Follows(c.inBackups...)
 		}
 	}
 }
