@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// MaxRuns is how many runs a map may have: 64 MiB of them. A VMDK of 64 KiB
-// grains of which no two are in order reaches it at 256 GiB.
-const MaxRuns = 4 << 20
+// MaxRuns is how many runs a map may have: 32 MiB of them. A VMDK of 64 KiB
+// grains of which no two are in order reaches it at 128 GiB.
+const MaxRuns = 2 << 20
 
 // Builder collects the entries of a table.
 type Builder struct {
