@@ -112,6 +112,8 @@ type job struct {
 	parts  int // members, streams or frames
 	fields []container.Field
 	packed hash.Hash // over the compressed data without headers and checks
+	// scratch holds compressed data on their way to the digest.
+	scratch []byte
 
 	out     *os.File
 	dir     string
@@ -163,8 +165,21 @@ const sameTool = "use the same release of the same compressor with the same leve
 
 // digest takes length bytes of compressed data at offset into account.
 func (j *job) digest(offset, length int64) error {
-	_, err := io.Copy(j.packed, io.NewSectionReader(j.r, offset, length))
-	return err
+	if j.scratch == nil {
+		j.scratch = make([]byte, 256<<10)
+	}
+	for length > 0 {
+		if err := j.ctx.Err(); err != nil {
+			return err
+		}
+		b := j.scratch[:min(length, int64(len(j.scratch)))]
+		if err := j.read(b, offset); err != nil {
+			return err
+		}
+		j.packed.Write(b)
+		offset, length = offset+int64(len(b)), length-int64(len(b))
+	}
+	return nil
 }
 
 // read fills b from the compressed file.
