@@ -17,10 +17,15 @@ type dynamic struct {
 	header  Header
 	table   *blockmap.Map
 	free    int64  // entries of the BAT without a block
+	looked  int64  // blocks whose bitmaps were read
 	marked  int64  // sectors that the bitmaps mark as written
 	bitmaps []byte // SHA-256 of all bitmaps, in the order of the disk
 	first   int64  // where the first block's bitmap lies, bytes of the file
 }
+
+// maxBitmaps is how many blocks' bitmaps are read: those of the largest disk
+// of blocks of 2 MiB. Nothing but Metadata depends on them.
+const maxBitmaps = 1 << 20
 
 // readDynamic reads the header at byte at, the BAT and the sectors' bitmaps.
 func (i *Image) readDynamic(at int64) (*dynamic, error) {
@@ -69,6 +74,10 @@ func (i *Image) readTable(d *dynamic) error {
 		if err := b.Add(n, at+int64(len(bitmap))); err != nil {
 			return err
 		}
+		if d.looked == maxBitmaps {
+			return nil
+		}
+		d.looked++
 		if err := blockmap.ReadFull(i.file, bitmap, at); err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (i *Image) Metadata() []container.Field {
 	}, container.Field{
 		Structure: "sector bitmaps",
 		Name:      "bitmaps",
-		Value:     fmt.Sprintf("%d sectors marked as written, sha256 %x…", d.marked, d.bitmaps[:8]),
+		Value:     fmt.Sprintf("%d sectors marked as written in %d blocks, sha256 %x…", d.marked, d.looked, d.bitmaps[:8]),
 		Offset:    d.first,
 		Length:    bitmapSize(h.BlockSize),
 		Sort:      "environment",
