@@ -35,7 +35,9 @@ func (s *Spec) check() error {
 		return s.Errorf("configFile", "an image of only the Nix store (onlyNixStore) has no configuration")
 	case s.OnlyNixStore && s.InstallBootLoader:
 		at := "installBootLoader"
-		if _, ok := s.at[at]; !ok {
+		if _, ok := s.at["bootLoader"]; ok {
+			at = "bootLoader"
+		} else if _, ok := s.at[at]; !ok {
 			at = "onlyNixStore"
 		}
 		return s.Errorf(at, "an image of only the Nix store has no boot loader; set installBootLoader: false")
@@ -64,7 +66,7 @@ func (s *Spec) check() error {
 	if _, given := s.at["bootContents"]; given && s.PartitionTableType != TableEFIXBootldr {
 		return s.Errorf("bootContents", "the layout %s has no XBOOTLDR partition; only efixbootldr has", s.PartitionTableType)
 	}
-	return nil
+	return s.checkLoader()
 }
 
 // Unbuilt is an error that names the first option, in the order of the spec,
@@ -80,6 +82,9 @@ func (s *Spec) Unbuilt() error {
 		if first == nil || p.Line < first.Pos.Line || p.Line == first.Pos.Line && p.Col < first.Pos.Col {
 			first = errorAt(p, "not built yet: %s", o.name)
 		}
+	}
+	if first == nil && s.BootLoader == LoaderGuest {
+		first = errorAt(s.at["system"], "not built yet: bootLoader: guest, which a system has by default; choose another, or none")
 	}
 	if first == nil {
 		return nil

@@ -40,6 +40,7 @@ func (s *Spec) Canonical() []byte {
 	if s.RootFSUID != nil {
 		m["rootFSUID"] = s.RootFSUID.String()
 	}
+	s.loaderIdentity(m)
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

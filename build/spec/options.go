@@ -29,7 +29,7 @@ func options() []option {
 		), nil},
 		{
 			"installBootLoader", boolean(func(s *Spec) *bool { return &s.InstallBootLoader }),
-			func(s *Spec) bool { return s.InstallBootLoader },
+			func(s *Spec) bool { return s.BootLoader == LoaderGuest },
 		},
 		{
 			"touchEFIVars", boolean(func(s *Spec) *bool { return &s.TouchEFIVars }),
@@ -81,6 +81,12 @@ func options() []option {
 		{"espContents", contents(func(s *Spec) *[]Content { return &s.EspContents }, false), nil},
 		{"bootContents", contents(func(s *Spec) *[]Content { return &s.BootContents }, false), nil},
 		{"sourceDateEpoch", readSourceDateEpoch, nil},
+		{"bootLoader", choice(
+			func(s *Spec) *string { return &s.BootLoader },
+			LoaderSystemdBoot, LoaderGRUBBIOS, LoaderGRUBEFI, LoaderNone, LoaderGuest,
+		), func(s *Spec) bool { return s.BootLoader != LoaderNone }},
+		{"systemdBoot", readSystemdBoot, nil},
+		{"grub", readGRUB, nil},
 	}
 }
 

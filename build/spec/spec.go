@@ -36,6 +36,9 @@ type Spec struct {
 	BootContents       []Content // onto the XBOOTLDR partition; no mode, user, group
 	PartitionTableType string
 	InstallBootLoader  bool
+	BootLoader         string       // LoaderNone, LoaderSystemdBoot, …
+	SystemdBoot        *SystemdBoot // set where BootLoader is LoaderSystemdBoot
+	GRUB               *GRUB        // set where BootLoader is LoaderGRUBBIOS or LoaderGRUBEFI
 	TouchEFIVars       bool
 	OVMF               string
 	EFIFirmware        string
@@ -152,6 +155,15 @@ func (s *Spec) settle() {
 	}
 	if !given("installBootLoader") {
 		s.InstallBootLoader = s.System != ""
+		if given("bootLoader") {
+			s.InstallBootLoader = s.BootLoader != LoaderNone
+		}
+	}
+	if !given("bootLoader") {
+		s.BootLoader = LoaderNone
+		if s.InstallBootLoader {
+			s.BootLoader = LoaderGuest
+		}
 	}
 	if !given("copyChannel") {
 		s.CopyChannel = s.System != ""

@@ -227,6 +227,8 @@ func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
 		"onlyNixStore: true":                          "s.yaml:1:1: not built yet: onlyNixStore",
 		"configFile: a":                               "s.yaml:1:1: not built yet: configFile",
 		"installBootLoader: true":                     "s.yaml:1:1: not built yet: installBootLoader",
+		"bootLoader: guest":                           "s.yaml:1:1: not built yet: bootLoader",
+		"bootLoader: none\ninstallBootLoader: false":  "",
 		"partitionTableType: efi\ntouchEFIVars: true": "s.yaml:2:1: not built yet: touchEFIVars",
 		"OVMF: a":                                "s.yaml:1:1: not built yet: OVMF",
 		"efiFirmware: a":                         "s.yaml:1:1: not built yet: efiFirmware",
@@ -314,7 +316,7 @@ func TestLoad(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"{}", "name: 1.10\nmode: 0755", "contents:\n- source: a\n  target: |\n    b\n", `{"name":"a","contents":[{"source":"\u0000"}]}`,
-		"a: &a [*a]", "? - a\n: b", "%YAML 1.2\n---\nname: a\n...\n", "name: >-\n  a\n  b", "[[[[", "\"\\", "- ! &",
+		"bootLoader: grub-bios\ngrub: {modulesDir: m, modules: [a]}", menu, "a: &a [*a]", "? - a\n: b", "%YAML 1.2\n---\nname: a\n...\n", "name: >-\n  a\n  b", "[[[[", "\"\\", "- ! &",
 	} {
 		f.Add("s.yaml", []byte(s))
 		f.Add("s.json", []byte(s))
