@@ -206,3 +206,24 @@ func TestAutoSizeAlwaysFits(t *testing.T) {
 		build(t, dir, text, filepath.Join(t.TempDir(), "out"))
 	}
 }
+
+// TestTheWorkedExample is the one of docs/make-disk-image.md.
+func TestTheWorkedExample(t *testing.T) {
+	dir := t.TempDir()
+	root := filepath.Join(dir, "root")
+	must(t, os.MkdirAll(filepath.Join(root, "a/b/c/d/e/f/g/h/i/j"), 0o755))
+	must(t, os.WriteFile(filepath.Join(root, "large"), nil, 0o644))
+	must(t, os.Truncate(filepath.Join(root, "large"), 100_000_000))
+	for i := range 500 {
+		must(t, os.WriteFile(filepath.Join(root, "a", fmt.Sprint(i)), make([]byte, 5000), 0o644))
+	}
+	for i := range 8 {
+		must(t, os.Symlink("large", filepath.Join(root, fmt.Sprint("link", i))))
+	}
+	for layout, want := range map[string]int64{"legacy": 652_214_272, "efi": 919_601_152} {
+		r := build(t, dir, "partitionTableType: "+layout+"\ncontents:\n- {source: root, target: /}\n", t.TempDir())
+		if fi, err := os.Stat(r.Image); err != nil || r.Size != want || fi.Size() != want {
+			t.Errorf("%s has %d bytes, want %d", layout, r.Size, want)
+		}
+	}
+}
