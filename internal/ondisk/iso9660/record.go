@@ -35,21 +35,21 @@ type Record struct {
 	Flags    uint8
 	Unit     uint8 // file_unit_size: not 0 for an interleaved file
 	Size     int64
-	Extents  []Range     // where the content lies, in order
-	Date     tree.Time   // when it was recorded
-	Rock     bool        // it has PX
-	Mode     uint32      // type and permissions; without PX only the type counts
-	Links    uint32      // PX
-	UID, GID uint32      // PX
-	Serial   uint32      // PX, where it has one: the inode number
-	Stamps   []Stamp     // TF
-	Target   string      // SL
-	Rdev     [2]uint32   // PN
-	Other    []Other     // fields that are compared as they are: AL, ZF, …
-	Parts    []Part      // every byte of the record and its continuation areas
-	Areas    []Range     // continuation areas
-	moved    bool        // RE: the record of a directory that CL shows elsewhere
-	child    uint32      // CL: where the directory really is
+	Extents  []Range   // where the content lies, in order
+	Date     tree.Time // when it was recorded
+	Rock     bool      // it has PX
+	Mode     uint32    // type and permissions; without PX only the type counts
+	Links    uint32    // PX
+	UID, GID uint32    // PX
+	Serial   uint32    // PX, where it has one: the inode number
+	Stamps   []Stamp   // TF
+	Target   string    // SL
+	Rdev     [2]uint32 // PN
+	Other    []Other   // fields that are compared as they are: AL, ZF, …
+	Parts    []Part    // every byte of the record and its continuation areas
+	Areas    []Range   // continuation areas
+	moved    bool      // RE: the record of a directory that CL shows elsewhere
+	child    uint32    // CL: where the directory really is
 }
 
 // Other is a system use field without a meaning known here.
