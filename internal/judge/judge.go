@@ -73,6 +73,9 @@ var Packages = map[string]string{
 	"sqlite3":     "sqlite3",
 	"tar":         "tar",
 	"zip":         "zip",
+	"as":          "binutils",
+	"ld":          "binutils",
+	"objcopy":     "binutils",
 }
 
 // sbin holds administrators' tools, which are not on an ordinary user's PATH.
