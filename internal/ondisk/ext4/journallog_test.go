@@ -4,7 +4,16 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/judge"
 )
 
 // logOf is a journal of the given blocks behind its superblock.
@@ -148,4 +157,37 @@ func FuzzReadLog(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDebugfsDumpsTheSameLog(t *testing.T) {
+	judge.Root(t)
+	for _, args := range [][]string{{"-t", "ext4", "-b", "4096"}, {"-t", "ext4", "-b", "1024", "-O", "^64bit,^metadata_csum"}, {"-t", "ext3", "-b", "2048"}} {
+		image := newImage(t, 24, args...)
+		mounted(t, image, "loop", func(dir string) {
+			for i := range 6 {
+				if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), []byte("x"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				unix.Sync() // a commit for each file
+			}
+		})
+		l, err := openImage(t, image).JournalLog()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, line := range strings.Split(judge.Must(t, "debugfs", "-R", "logdump -a -O", image), "\n") {
+			var target, block uint64
+			if _, err := fmt.Sscanf(strings.TrimSpace(line), "FS block %d logged at journal block %d", &target, &block); err != nil {
+				continue
+			}
+			n++
+			if got := l.At(block); got.Kind != LogCopy || got.Target != target {
+				t.Errorf("%v: block %d of the journal is %+v, debugfs says a copy of %d", args, block, got, target)
+			}
+		}
+		if n == 0 {
+			t.Skip("this debugfs dumps no old log")
+		}
+	}
 }
