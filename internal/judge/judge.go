@@ -73,6 +73,7 @@ var Packages = map[string]string{
 	"sqlite3":     "sqlite3",
 	"tar":         "tar",
 	"zip":         "zip",
+	"nix-store":   "nix-bin",
 	"as":          "binutils",
 	"ld":          "binutils",
 	"objcopy":     "binutils",
