@@ -77,6 +77,17 @@ var Packages = map[string]string{
 	"as":          "binutils",
 	"ld":          "binutils",
 	"objcopy":     "binutils",
+
+	"grub-mkimage":       "grub-common",
+	"qemu-system-x86_64": "qemu-system-x86",
+
+	// Not tools but files that tests take as they are: see File.
+	"/usr/lib/grub/i386-pc":                         "grub-pc-bin",
+	"/usr/lib/grub/x86_64-efi":                      "grub-efi-amd64-bin",
+	"/usr/lib/systemd/boot/efi/systemd-bootx64.efi": "systemd-boot-efi",
+	"/usr/share/OVMF/OVMF_CODE_4M.fd":               "ovmf",
+	"/usr/share/OVMF/OVMF_VARS_4M.fd":               "ovmf",
+	"/usr/share/OVMF/OVMF_VARS_4M.ms.fd":            "ovmf",
 }
 
 // sbin holds administrators' tools, which are not on an ordinary user's PATH.
@@ -102,6 +113,24 @@ func Tool(t testing.TB, name string) string {
 		t.Fatalf("%s is missing: apt-get install %s", name, pkg)
 	}
 	t.Skipf("%s is missing: apt-get install %s", name, pkg)
+	return ""
+}
+
+// File returns the path of a file or folder of Packages, which is its name
+// there, or ends the test.
+func File(t testing.TB, path string) string {
+	t.Helper()
+	pkg, ok := Packages[path]
+	if !ok {
+		t.Fatalf("judge: %s is not in judge.Packages", path)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: apt-get install %s", path, pkg)
+	}
+	t.Skipf("%s is missing: apt-get install %s", path, pkg)
 	return ""
 }
 
