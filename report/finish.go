@@ -93,7 +93,7 @@ func compareBool(a, b bool) int {
 // verdict is Reproducible where every root finding is allowed: what is derived
 // follows from one of them.
 func (r *Report) verdict() Verdict {
-	if r.unallowed() > 0 || r.A.Size != r.B.Size && len(r.Findings) == 0 {
+	if r.unallowed() > 0 || r.A.Size-r.A.Added != r.B.Size-r.B.Added && len(r.Findings) == 0 {
 		return Unreproducible
 	}
 	return Reproducible

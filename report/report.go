@@ -39,6 +39,7 @@ type Input struct {
 	Path   string `json:"path"`                        // as it was given
 	Size   int64  `json:"size" jsonschema:"minimum=0"` // bytes of the virtual disk
 	Format string `json:"format"`                      // raw, qcow2, … or directory
+	Added  int64  `json:"added,omitempty"`             // of Size, bytes of zeros that the image's format put behind the disk
 	Digest string `json:"digest,omitempty"`            // "sha256:…" of the virtual disk, where it was computed
 }
 

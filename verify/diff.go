@@ -13,7 +13,7 @@ import (
 )
 
 // Diff compares two images, or two folders of them.
-func Diff(ctx context.Context, a, b string, progress func(stage string, done, total int64)) (*report.Report, error) {
+func Diff(ctx context.Context, a, b string, opt compare.Options) (*report.Report, error) {
 	folders := 0
 	for _, path := range []string{a, b} {
 		fi, err := os.Stat(path)
@@ -24,19 +24,18 @@ func Diff(ctx context.Context, a, b string, progress func(stage string, done, to
 			folders++
 		}
 	}
-	opt := compare.Options{Progress: progress}
 	switch folders {
 	case 1:
 		return nil, fmt.Errorf("%s and %s: one is a folder, the other is not", a, b)
 	case 2:
 		return compare.Folders(ctx, a, b, opt)
 	}
-	imgA, err := split.Open(a)
+	imgA, err := split.OpenWith(ctx, a, opt.Open)
 	if err != nil {
 		return nil, err
 	}
 	defer imgA.Close()
-	imgB, err := split.Open(b)
+	imgB, err := split.OpenWith(ctx, b, opt.Open)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +45,7 @@ func Diff(ctx context.Context, a, b string, progress func(stage string, done, to
 
 // compareOutputs compares what two runs of a job wrote.
 func compareOutputs(ctx context.Context, j *job, a, b string, opt Options) (*report.Report, error) {
-	return Diff(ctx, filepath.Join(a, j.image), filepath.Join(b, j.image), opt.Progress)
+	return Diff(ctx, filepath.Join(a, j.image), filepath.Join(b, j.image), compare.Options{Progress: opt.Progress})
 }
 
 // keptName is the name under which a report speaks of an output.

@@ -3,11 +3,14 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify"
+	"github.com/reprodisk/reprodisk/verify/compare"
 )
 
 func (a *app) diffCommand() *cobra.Command {
 	var reports reportFlags
+	var open split.OpenOptions
 	cmd := &cobra.Command{
 		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
@@ -24,7 +27,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer reports.discard()
-			r, err := verify.Diff(cmd.Context(), args[0], args[1], a.progress.show)
+			r, err := verify.Diff(cmd.Context(), args[0], args[1], compare.Options{Progress: a.progress.show, Open: open})
 			if err != nil {
 				return err
 			}
@@ -33,5 +36,6 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 		},
 	}
 	reports.add(cmd.Flags())
+	addOpenFlags(cmd.Flags(), &open)
 	return cmd
 }

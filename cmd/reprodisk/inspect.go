@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 )
 
 type inspectOptions struct {
+	open       split.OpenOptions
 	json       bool
 	crossCheck bool
 }
@@ -37,9 +39,10 @@ Exit status: 0, 1 where the cross-check finds something, 2 trouble.`,
 		Example: `  reprodisk inspect nixos.img
   reprodisk inspect --json --cross-check nixos.img`,
 		Args: wants("IMAGE"),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.inspect(&o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.inspect(cmd.Context(), &o, args[0]) },
 	}
 	cmd.Flags().BoolVarP(&o.json, "json", "J", false, "print JSON")
+	addOpenFlags(cmd.Flags(), &o.open)
 	cmd.Flags().BoolVar(&o.crossCheck, "cross-check", false, "compare ext4 structures with what another library reads")
 	return cmd
 }
@@ -50,8 +53,8 @@ type inspection struct {
 	CrossCheck *inspect.SecondOpinion `json:"cross_check,omitempty"`
 }
 
-func (a *app) inspect(o *inspectOptions, path string) error {
-	img, err := split.Open(path)
+func (a *app) inspect(ctx context.Context, o *inspectOptions, path string) error {
+	img, err := split.OpenWith(ctx, path, o.open)
 	if err != nil {
 		return err
 	}

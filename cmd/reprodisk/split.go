@@ -14,6 +14,7 @@ import (
 )
 
 type splitOptions struct {
+	open       split.OpenOptions
 	out        string
 	list       bool
 	json       bool
@@ -48,12 +49,13 @@ Exit status: 0 done, 2 trouble, 130 after Ctrl-C.`,
 	flags.BoolVarP(&o.list, "list", "l", false, "print the partitions as fdisk -l does, and write nothing")
 	flags.BoolVarP(&o.json, "json", "J", false, "print the partitions as sfdisk -J does, and write nothing")
 	flags.BoolVar(&o.gaps, "gaps", false, "write the space between partitions too: IMAGE-gap1.raw, …")
+	addOpenFlags(flags, &o.open)
 	flags.IntSliceVar(&o.partitions, "partition", nil, "only the partitions in `LIST`, as in 1,3")
 	return cmd
 }
 
 func (a *app) split(ctx context.Context, o *splitOptions, path string) error {
-	img, err := split.Open(path)
+	img, err := split.OpenWith(ctx, path, o.open)
 	if err != nil {
 		return err
 	}

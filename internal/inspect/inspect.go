@@ -10,14 +10,15 @@ import (
 )
 
 // Inspection is what an image holds. Offsets are bytes from the first byte of
-// the virtual disk.
+// the virtual disk; for the structures of the image's own format (qcow2, vdi,
+// …) they count from the first byte of its file.
 type Inspection struct {
 	Path       string      `json:"path"`
 	Size       int64       `json:"size"`        // bytes of the virtual disk
-	Format     string      `json:"format"`      // raw
+	Format     string      `json:"format"`      // raw, qcow2, …
 	Table      string      `json:"table"`       // gpt, dos, or empty
 	SectorSize int64       `json:"sector_size"` // bytes
-	Structures []Structure `json:"structures"`  // tables first, then volume by volume
+	Structures []Structure `json:"structures"`  // the image's format, then tables, then volume by volume
 	Volumes    []Volume    `json:"volumes"`
 	Warnings   []string    `json:"warnings"`
 }
@@ -37,7 +38,7 @@ type Volume struct {
 // Structure is one on-disk structure.
 type Structure struct {
 	Partition int       `json:"partition"` // 0 for the disk itself, or a whole disk's filesystem
-	Format    string    `json:"format"`    // mbr gpt ext4 fat
+	Format    string    `json:"format"`    // mbr gpt ext4 fat, or the image's format
 	Name      string    `json:"name"`      // as findings name it
 	Index     string    `json:"index"`     // which of several: "2", "group 3"
 	Offset    int64     `json:"offset"`
@@ -77,6 +78,10 @@ func Image(img *split.Image) (*Inspection, error) {
 	for _, w := range t.Warnings {
 		in.warn(0, "%s", w)
 	}
+	for _, w := range img.Warnings() {
+		in.warn(0, "%s", w)
+	}
+	in.container(img)
 	in.tables(t)
 	for _, v := range volumes(t) {
 		if err := in.volume(v); err != nil {

@@ -20,6 +20,9 @@ type Options struct {
 	// Progress is told how far a stage is: "reading", "partition 2", … It may
 	// be called from several goroutines, one call at a time.
 	Progress func(stage string, done, total int64)
+	// Open says how far the images of two folders may be followed into other
+	// files.
+	Open split.OpenOptions
 }
 
 func (o Options) stage(name string) scan.Progress {
@@ -68,7 +71,9 @@ func images(ctx context.Context, r *report.Report, a, b *split.Image, opt Option
 		d.warn(side.img.Path(), side.img.Warnings())
 		d.warn(side.img.Path(), side.table.Warnings)
 	}
-	d.compareSize()
+	if err := d.compareSize(); err != nil {
+		return err
+	}
 	d.compareContainers()
 	d.tables = tablecmp.Compare(ctx, d.l, tablecmp.Tables{MBR: tableA.MBR, GPT: tableA.GPT}, tablecmp.Tables{MBR: tableB.MBR, GPT: tableB.GPT}, d.size)
 	if err := d.compareVolumes(); err != nil {
@@ -103,17 +108,65 @@ func (d *disks) warn(path string, warnings []string) {
 	}
 }
 
-func (d *disks) compareSize() {
+func (d *disks) compareSize() error {
 	if d.a.Size() == d.b.Size() {
-		return
+		return nil
+	}
+	at := min(d.a.Size(), d.b.Size())
+	for _, s := range []struct {
+		img, other *split.Image
+		in         *report.Input
+	}{{d.a, d.b, &d.report.A}, {d.b, d.a, &d.report.B}} {
+		// A VHD's disk ends with a whole cylinder of its geometry: what
+		// qemu-img puts behind a raw disk for that is not the disk's.
+		if s.img.Format() != "vpc" || s.other.Format() == "vpc" || s.img.Size() == at {
+			continue
+		}
+		zeros, err := zeroFrom(d.ctx, s.img, at)
+		if err != nil {
+			return err
+		}
+		if zeros {
+			s.in.Added = s.img.Size() - at
+			d.warn(s.img.Path(), []string{fmt.Sprintf("the format has rounded the disk up by %d bytes of zeros: a backup partition table is not at its end any more", s.in.Added)})
+			return nil
+		}
 	}
 	d.size, _ = d.l.Of(ledger.Key{Format: "disk", Structure: "disk", Field: "size"})
 	d.size.A, d.size.B = fmt.Sprintf("%d bytes", d.a.Size()), fmt.Sprintf("%d bytes", d.b.Size())
 	d.size.Cause = report.Content
 	d.size.Remedy = "give the disk a fixed size"
 	d.size.Note = "bytes are compared as far as both disks go"
-	at := min(d.a.Size(), d.b.Size())
 	d.size.At(at, max(d.a.Size(), d.b.Size())-at)
+	return nil
+}
+
+// zeroFrom tells whether a disk holds only zeros from off on.
+func zeroFrom(ctx context.Context, img *split.Image, off int64) (bool, error) {
+	buf := make([]byte, 64<<10)
+	for off < img.Size() {
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		start, end, err := img.NextData(off)
+		if err != nil {
+			return false, fmt.Errorf("%s: %w", img.Path(), err)
+		}
+		if start >= img.Size() {
+			return true, nil
+		}
+		n := min(end-start, int64(len(buf)))
+		if _, err := io.ReadFull(io.NewSectionReader(img, start, n), buf[:n]); err != nil {
+			return false, fmt.Errorf("%s: at byte %d: %w", img.Path(), start, err)
+		}
+		for _, c := range buf[:n] {
+			if c != 0 {
+				return false, nil
+			}
+		}
+		off = start + n
+	}
+	return true, nil
 }
 
 // volume is a partition number, with what the two disks have under it.

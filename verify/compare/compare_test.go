@@ -105,6 +105,15 @@ func seal(t testing.TB, path string) {
 
 func compareDisks(t testing.TB, a, b string) *report.Report {
 	t.Helper()
+	r := openAndCompare(t, a, b)
+	if n := strings.Count(judge.Run(t, "cmp", "-l", a, b).Stdout, "\n"); int64(n) != r.DifferingBytes {
+		t.Errorf("cmp -l counts %d differing bytes, the report %d", n, r.DifferingBytes)
+	}
+	return r
+}
+
+func openAndCompare(t testing.TB, a, b string) *report.Report {
+	t.Helper()
 	ia, err := split.Open(a)
 	must(t, err)
 	defer ia.Close()
@@ -113,9 +122,6 @@ func compareDisks(t testing.TB, a, b string) *report.Report {
 	defer ib.Close()
 	r, err := Images(context.Background(), ia, ib, Options{})
 	must(t, err)
-	if n := strings.Count(judge.Run(t, "cmp", "-l", a, b).Stdout, "\n"); int64(n) != r.DifferingBytes {
-		t.Errorf("cmp -l counts %d differing bytes, the report %d", n, r.DifferingBytes)
-	}
 	return r
 }
 

@@ -234,15 +234,15 @@ func (c *folders) pair(a, b entry) error {
 // files compares two files of the same relative path.
 func (c *folders) files(a, b entry) error {
 	nameA, nameB := filepath.Join(c.a, a.rel), filepath.Join(c.b, b.rel)
-	if a.size == 0 || b.size == 0 {
+	if a.size == 0 || b.size == 0 || packed(a.rel) {
 		return c.bytes(a.rel, nameA, nameB)
 	}
-	imgA, err := split.Open(nameA)
+	imgA, err := split.OpenWith(c.ctx, nameA, c.opt.Open)
 	if err != nil {
 		return c.bytes(a.rel, nameA, nameB) // a container that is not read: its bytes are
 	}
 	defer imgA.Close()
-	imgB, err := split.Open(nameB)
+	imgB, err := split.OpenWith(c.ctx, nameB, c.opt.Open)
 	if err != nil {
 		return c.bytes(a.rel, nameA, nameB)
 	}
@@ -262,11 +262,22 @@ func (c *folders) files(a, b entry) error {
 	return c.images(a.rel, imgA, imgB)
 }
 
-// named tells whether a file's name is that of a raw disk image.
+// named tells whether a file's name is that of a disk image.
 func named(rel string) bool {
 	switch strings.ToLower(path.Ext(rel)) {
-	case ".img", ".raw", ".dd":
+	case ".img", ".raw", ".dd", ".qcow2", ".vdi", ".vhd", ".vhdx", ".vmdk":
 		return true
+	}
+	return false
+}
+
+// packed tells whether a file's name is that of something compressed which is
+// no disk image: a manual page is not worth unpacking.
+func packed(rel string) bool {
+	ext := path.Ext(rel)
+	switch strings.ToLower(ext) {
+	case ".gz", ".xz", ".zst", ".tgz", ".txz":
+		return !named(strings.TrimSuffix(rel, ext))
 	}
 	return false
 }
