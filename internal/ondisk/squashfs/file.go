@@ -37,6 +37,13 @@ func (f *File) Block(off int64) (start, length, follow int64, ok bool) {
 	return f.starts[i], int64(f.in.Blocks[i] &^ unpacked), follow, true
 }
 
+// Stored tells whether the data block around byte off is stored as it is,
+// without being packed.
+func (f *File) Stored(off int64) bool {
+	i := off >> f.fs.sb.BlockLog
+	return i < int64(len(f.in.Blocks)) && f.in.Blocks[i]&unpacked != 0
+}
+
 // ReadAt implements io.ReaderAt.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 || off >= f.Size() {
@@ -126,14 +133,14 @@ func (fs *FS) dataBlock(dst []byte, start int64, size uint32) (int, error) {
 	return fs.unpack(dst, fs.raw[:n], start)
 }
 
-// Fragment tells where a fragment's packed bytes lie; ok is false where there
-// is no such fragment.
-func (fs *FS) Fragment(index uint32) (start, length int64, ok bool) {
+// Fragment tells where a fragment's packed bytes lie, and whether they are
+// stored as they are; ok is false where there is no such fragment.
+func (fs *FS) Fragment(index uint32) (start, length int64, stored, ok bool) {
 	if int64(index) >= int64(len(fs.fragments)) {
-		return 0, 0, false
+		return 0, 0, false, false
 	}
 	f := fs.fragments[index]
-	return f.start, int64(f.size &^ unpacked), true
+	return f.start, int64(f.size &^ unpacked), f.size&unpacked != 0, true
 }
 
 func (fs *FS) fragmentData(index uint32, at int64) ([]byte, error) {

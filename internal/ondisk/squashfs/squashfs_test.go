@@ -2,6 +2,7 @@ package squashfs
 
 import (
 	"bytes"
+	"compress/zlib"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,9 @@ import (
 
 	"github.com/diskfs/go-diskfs/backend/file"
 	diskfs "github.com/diskfs/go-diskfs/filesystem/squashfs"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+	"github.com/ulikunitz/xz"
 
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -280,6 +284,49 @@ func TestUnreadableIsRefusedByName(t *testing.T) {
 		var e *Error
 		if !errors.As(err, &e) || !strings.Contains(err.Error(), c.say) {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// Ten mebibytes of zeros pack into a few kilobytes, which a library that was
+// not told otherwise would unpack whole.
+func TestBlocksNeverUnpackBeyondTheirSize(t *testing.T) {
+	zeros := make([]byte, 10<<20)
+	var z bytes.Buffer
+	zw := zlib.NewWriter(&z)
+	_, _ = zw.Write(zeros)
+	must(t, zw.Close())
+	var x bytes.Buffer
+	xw, err := xz.WriterConfig{DictCap: 1 << 20, CheckSum: xz.CRC32}.NewWriter(&x)
+	must(t, err)
+	_, _ = xw.Write(zeros)
+	must(t, xw.Close())
+	var huge bytes.Buffer
+	xw, err = xz.WriterConfig{DictCap: 64 << 20, CheckSum: xz.CRC32}.NewWriter(&huge)
+	must(t, err)
+	_, _ = xw.Write(zeros[:100])
+	must(t, xw.Close())
+	zs, err := zstd.NewWriter(nil)
+	must(t, err)
+	l := make([]byte, lz4.CompressBlockBound(len(zeros)))
+	n, err := lz4.CompressBlock(zeros, l, nil)
+	must(t, err)
+	for _, c := range []struct {
+		name        string
+		compression uint16
+		src         []byte
+	}{
+		{"gzip", ZLIB, z.Bytes()},
+		{"xz", XZ, x.Bytes()},
+		{"xz with a dictionary of 64 MiB", XZ, huge.Bytes()},
+		{"zstd", ZSTD, zs.EncodeAll(zeros, nil)},
+		{"lz4", LZ4, l[:n]},
+	} {
+		u, err := unpackerOf(c.compression)
+		must(t, err)
+		fs := &FS{unpacker: u}
+		if n, err := fs.unpack(make([]byte, MetadataSize), c.src, 0); err == nil {
+			t.Errorf("%s: %d bytes were unpacked", c.name, n)
 		}
 	}
 }

@@ -182,11 +182,11 @@ func showOther(all []iso9660.Other, name string) string {
 
 // isoFile is a regular file's content.
 type isoFile struct {
-	fs *iso9660.FS
-	r  *iso9660.Record
+	*isoSide
+	r *iso9660.Record
 }
 
-func (t *isoTree) open(n *node) content { return isoFile{t.fs, n.ref.(*iso9660.Record)} }
+func (t *isoTree) open(n *node) content { return isoFile{t.isoSide, n.ref.(*iso9660.Record)} }
 
 func (f isoFile) Size() int64 { return f.r.Size }
 
@@ -211,7 +211,7 @@ func (f isoFile) ReadAt(p []byte, off int64) (int, error) {
 // differs.
 func (f isoFile) same(c *comparison, other content, off int64) int64 {
 	g := other.(isoFile)
-	if f.catalog() && g.catalog() {
+	if f.isCatalog() && g.isCatalog() {
 		return min(f.r.Size, g.r.Size) - off // compared as the boot catalog that it is
 	}
 	if len(f.r.Extents) != 1 || len(g.r.Extents) != 1 || f.r.Unit != 0 || g.r.Unit != 0 {
@@ -225,23 +225,10 @@ func (f isoFile) same(c *comparison, other content, off int64) int64 {
 	return 0
 }
 
-// catalog tells whether the file is El Torito's boot catalog, which tools also
+// isCatalog tells whether the file is El Torito's boot catalog, which tools also
 // show in the tree.
-func (f isoFile) catalog() bool {
-	if len(f.r.Extents) != 1 {
-		return false
-	}
-	start, ok := catalogStart(f.fs)
-	return ok && start == f.r.Extents[0].Start
-}
-
-func catalogStart(fs *iso9660.FS) (int64, bool) {
-	for _, a := range fs.Areas() {
-		if a.Name == bootCatalog {
-			return a.Start, true
-		}
-	}
-	return 0, false
+func (f isoFile) isCatalog() bool {
+	return len(f.r.Extents) == 1 && f.catalog != 0 && f.catalog == f.r.Extents[0].Start
 }
 
 // bootCatalog is the name of an area.
@@ -250,9 +237,8 @@ const bootCatalog = "boot catalog"
 // compareCatalog enters what differs between the boot catalogs, wherever they
 // lie.
 func (c *isoComparison) compareCatalog() {
-	startA, okA := catalogStart(c.a.fs)
-	startB, okB := catalogStart(c.b.fs)
-	if !okA || !okB {
+	startA, startB := c.a.catalog, c.b.catalog
+	if startA == 0 || startB == 0 {
 		return // the boot records say so
 	}
 	a, b := make([]byte, iso9660.SectorSize), make([]byte, iso9660.SectorSize)

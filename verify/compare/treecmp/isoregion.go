@@ -38,6 +38,7 @@ type isoSide struct {
 	fs      *iso9660.FS
 	size    int64
 	regions []region
+	catalog int64 // where El Torito's boot catalog begins; 0 for none
 }
 
 // account finds out what each byte is for.
@@ -48,6 +49,9 @@ func (s *isoSide) account(visit func(path string, depth int) error) error {
 	}
 	for _, a := range s.fs.Areas() {
 		s.regions = append(s.regions, region{start: a.Start, end: a.End, what: area, name: a.Name})
+		if a.Name == bootCatalog && s.catalog == 0 {
+			s.catalog = a.Start
+		}
 	}
 	for i, t := range s.fs.Trees() {
 		root, err := s.fs.Root(t)

@@ -1,6 +1,7 @@
 package treecmp
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -21,6 +22,9 @@ type squashSide struct {
 	fs  *squashfs.FS
 	sb  squashfs.Superblock
 	raw []byte // the superblock
+
+	packed    []byte             // room for one packed block
+	fragments map[[2]uint32]bool // whether this side's fragment equals the other's
 }
 
 // packedFile is a file's own data blocks, where both sides have them at the
@@ -170,15 +174,17 @@ func showValue(b []byte) string {
 // squashFile is a regular file's content.
 type squashFile struct {
 	*squashfs.File
+	in   *squashfs.Inode
 	side *squashSide
 }
 
 func (t *squashTree) open(n *node) content {
-	return squashFile{t.fs.OpenFile(n.ref.(*squashfs.Inode)), t.squashSide}
+	in := n.ref.(*squashfs.Inode)
+	return squashFile{t.fs.OpenFile(in), in, t.squashSide}
 }
 
-// same tells that both files have a hole here, or the same packed block at
-// the same place, in which not a byte differs.
+// same tells that both files have a hole here, or the same packed block: what
+// is packed the same is the same, and need not be unpacked.
 func (f squashFile) same(c *comparison, other content, off int64) int64 {
 	g := other.(squashFile)
 	if f.side.sb.BlockLog != g.side.sb.BlockLog {
@@ -186,13 +192,61 @@ func (f squashFile) same(c *comparison, other content, off int64) int64 {
 	}
 	startA, lengthA, follow, okA := f.Block(off)
 	startB, lengthB, followB, okB := g.Block(off)
-	if !okA || !okB || lengthA != lengthB || follow != followB {
+	switch {
+	case okA != okB || follow != followB:
 		return 0
-	}
-	if lengthA == 0 || startA == startB && f.side.sb.Compression == g.side.sb.Compression && c.p.Clean(startA, startA+lengthA) {
+	case !okA:
+		if f.in.InFrag == g.in.InFrag && f.side.sameFragment(c, g.side, f.in.Fragment, g.in.Fragment) {
+			return follow
+		}
+		return 0
+	case lengthA == 0 && lengthB == 0, f.side.samePacked(c, g.side, f.Stored(off), g.Stored(off), startA, startB, lengthA, lengthB):
 		return follow
 	}
 	return 0
+}
+
+// samePacked tells whether a block has the same packed bytes on both sides.
+func (s *squashSide) samePacked(c *comparison, t *squashSide, storedA, storedB bool, startA, startB, lengthA, lengthB int64) bool {
+	if lengthA != lengthB || lengthA == 0 || storedA != storedB || s.sb.Compression != t.sb.Compression || lengthA > int64(s.sb.BlockSize) {
+		return false
+	}
+	if startA == startB && c.p.Clean(startA, startA+lengthA) {
+		return true
+	}
+	if c.budget -= lengthA; c.budget < 0 {
+		return false
+	}
+	for _, x := range []*squashSide{s, t} {
+		if x.packed == nil {
+			x.packed = make([]byte, x.sb.BlockSize)
+		}
+	}
+	a, b := s.packed[:lengthA], t.packed[:lengthB]
+	if n, _ := s.R.ReadAt(a, startA); n < len(a) {
+		return false
+	}
+	if n, _ := t.R.ReadAt(b, startB); n < len(b) {
+		return false
+	}
+	return bytes.Equal(a, b)
+}
+
+// sameFragment tells whether a fragment of each side has the same packed
+// bytes. Many files have their ends in one, so the answer is kept.
+func (s *squashSide) sameFragment(c *comparison, t *squashSide, indexA, indexB uint32) bool {
+	key := [2]uint32{indexA, indexB}
+	if same, known := s.fragments[key]; known {
+		return same
+	}
+	startA, lengthA, storedA, okA := s.fs.Fragment(indexA)
+	startB, lengthB, storedB, okB := t.fs.Fragment(indexB)
+	same := okA && okB && s.samePacked(c, t, storedA, storedB, startA, startB, lengthA, lengthB)
+	if s.fragments == nil {
+		s.fragments = map[[2]uint32]bool{}
+	}
+	s.fragments[key] = same
+	return same
 }
 
 // notePlace remembers where a file's content lies.
@@ -213,7 +267,7 @@ func (s *squashSide) place(in *squashfs.Inode) [2]int64 {
 	if len(in.Blocks) > 0 || in.Fragment == squashfs.NoFragment {
 		return [2]int64{int64(in.Start), 0}
 	}
-	start, _, _ := s.fs.Fragment(in.Fragment)
+	start, _, _, _ := s.fs.Fragment(in.Fragment)
 	return [2]int64{start, int64(in.InFrag)}
 }
 
