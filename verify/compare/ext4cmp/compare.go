@@ -3,6 +3,7 @@ package ext4cmp
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/report"
@@ -53,9 +54,12 @@ type comparison struct {
 	warnedOnce map[string]bool
 
 	ownA, ownB regionCursor
+	singles    map[[2]string]int
+	shared     []*ledger.Finding
 	bitmaps    map[bitmapKey]*ledger.Finding
 	journal    journalFindings
 	targetNow  target
+	diffed     int   // bytes of diffs so far
 	budget     int64 // bytes of content that may still be compared
 	dirNow     *dirBlock
 	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads
@@ -69,7 +73,7 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 		ctx: ctx, l: l, p: p,
 		twin: map[uint32]uint32{}, twinBack: map[uint32]uint32{}, byA: map[uint32]*pair{},
 		warnedOnce: map[string]bool{}, bitmaps: map[bitmapKey]*ledger.Finding{},
-		slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{}, stored: map[uint32]*ledger.Finding{},
+		singles: map[[2]string]int{}, slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{}, stored: map[uint32]*ledger.Finding{},
 	}
 	var err error
 	if c.a, err = c.open("first image", p.A); err != nil {
@@ -102,6 +106,9 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 		return ledger.Result{}, err
 	}
 	c.linkSuper()
+	for _, f := range c.shared { // of many files: no one's values
+		f.A, f.B, f.Note, f.Diff = "", "", "more files, beyond those that have findings of their own", ""
+	}
 	c.ownA, c.ownB = regionCursor{regions: c.a.regions}, regionCursor{regions: c.b.regions}
 	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
 }
@@ -141,7 +148,15 @@ func (c *comparison) key(structure, field, file string) ledger.Key {
 
 // enter makes a finding of a whole field, with what is known of it.
 func (c *comparison) enter(k ledger.Key, what about) (f *ledger.Finding, fresh bool) {
+	file := k.File
+	k, more := c.single(k)
 	f, fresh = c.l.Of(k)
+	if more {
+		f.Member(file)
+		if fresh {
+			c.shared = append(c.shared, f)
+		}
+	}
 	if fresh {
 		f.Whole = true
 		f.Cause, f.Remedy = what.cause, what.remedy
@@ -150,6 +165,40 @@ func (c *comparison) enter(k ledger.Key, what about) (f *ledger.Finding, fresh b
 		}
 	}
 	return f, fresh
+}
+
+// maxSingles is how many files a field may differ in, each with a finding of
+// its own, before those beyond are one finding.
+const maxSingles = 1000
+
+// single is the key of a file's finding, or that of the one for all beyond
+// those that have their own.
+func (c *comparison) single(k ledger.Key) (shared ledger.Key, more bool) {
+	if k.File == "" || c.l.Has(k) != nil {
+		return k, false
+	}
+	name, _, _ := strings.Cut(k.Field, ":")
+	kind := [2]string{k.Structure, name}
+	if c.singles[kind] < maxSingles {
+		c.singles[kind]++
+		return k, false
+	}
+	k.File, k.Part = "", "more"
+	if name != k.Field {
+		k.Field = name
+	}
+	return k, true
+}
+
+// maxCauses is how many findings are kept as the causes of another. The report
+// shows fewer.
+const maxCauses = 64
+
+// changed notes a finding that changes what is allocated.
+func (c *comparison) changed(f *ledger.Finding) {
+	if n := len(c.changes); n < maxCauses && (n == 0 || c.changes[n-1] != f) {
+		c.changes = append(c.changes, f)
+	}
 }
 
 // consequence is the finding of a field that follows from others in every

@@ -3,6 +3,7 @@ package ext4cmp
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -65,10 +66,14 @@ func (c *comparison) differs(p *pair, f *ledger.Finding, resized bool) {
 	p.content = f
 	p.causes = append(p.causes, f)
 	if resized {
-		c.changes = append(c.changes, f)
+		c.changed(f)
 	}
 	c.keep(p)
 }
+
+// maxDiffs is how many bytes of diffs a comparison shows; those of the files
+// beyond are left out.
+const maxDiffs = 8 << 20
 
 func (c *comparison) compareFile(p *pair) error {
 	fa, fb := c.a.fs.OpenFile(p.a), c.b.fs.OpenFile(p.b)
@@ -78,7 +83,7 @@ func (c *comparison) compareFile(p *pair) error {
 	if sameSize && c.sameBlocks(fa, fb) {
 		return nil
 	}
-	if c.budget -= min(fa.Size(), fb.Size()); c.budget < 0 {
+	if c.budget -= int64(min(blocksOf(fa)+blocksOf(fb), math.MaxInt32)) * c.a.fs.BlockSize(); c.budget < 0 {
 		c.problems("both images", []*ext4.Problem{{Offset: p.a.Offset, Text: "files share blocks so often that not all contents are compared"}})
 		return nil
 	}
@@ -92,8 +97,11 @@ func (c *comparison) compareFile(p *pair) error {
 	}
 	f, _ := c.enter(c.key("data", "content", p.path), about{report.Content, remedyContent})
 	f.Whole = false
-	if f.Diff, err = contents.Diff(p.path, a, b); err != nil {
-		return fmt.Errorf("%s: %w", p.path, err)
+	if c.diffed < maxDiffs {
+		if f.Diff, err = contents.Diff(p.path, a, b); err != nil {
+			return fmt.Errorf("%s: %w", p.path, err)
+		}
+		c.diffed += len(f.Diff)
 	}
 	f.A, f.B, f.Note = d.Show(f.Diff)
 	c.differs(p, f, blocksOf(fa) != blocksOf(fb))

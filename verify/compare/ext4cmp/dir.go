@@ -3,6 +3,7 @@ package ext4cmp
 import (
 	"bytes"
 	"slices"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/report"
@@ -138,7 +139,7 @@ func (c *comparison) dirOwner(n uint32, logical, off int64) ledger.Owned {
 		in := o - sa.off
 		switch nameEnd := ext4.DirEntryHeaderSize + len(sa.name); {
 		case in < 4 && sa.inode != 0 && sb.inode != 0:
-			return own(c.dirInode(p, n, path), sa.off, sa.off+4)
+			return own(c.dirInode(p, n, path, string(sa.name)), sa.off, sa.off+4)
 		case in < 4: // an entry in use on one side only
 			return own(c.dirLayout(p, n, path), sa.off, sa.off+4)
 		case in < 6 && sa.rec != sb.rec:
@@ -225,13 +226,9 @@ type memberKey struct {
 }
 
 // dirInode owns the inode number in an entry.
-func (c *comparison) dirInode(p *pair, n uint32, path string) *ledger.Finding {
-	if p != nil {
-		for _, f := range p.entries {
-			if f.Field == "inode" {
-				return f
-			}
-		}
+func (c *comparison) dirInode(p *pair, n uint32, path, name string) *ledger.Finding {
+	if f := c.l.Has(c.key("directory", "inode", below(path, name))); f != nil {
+		return f
 	}
 	if c.numbered != nil {
 		return c.numbered
@@ -239,11 +236,11 @@ func (c *comparison) dirInode(p *pair, n uint32, path string) *ledger.Finding {
 	return c.dirLayout(p, n, path)
 }
 
+// below is the path of a name in a directory.
+func below(dir, name string) string { return strings.TrimSuffix(dir, "/") + "/" + name }
+
 func (c *comparison) fileType(p *pair, dir, name string) *ledger.Finding {
-	if dir == "/" {
-		dir = ""
-	}
-	path := dir + "/" + name
+	path := below(dir, name)
 	if f := c.l.Has(c.key("directory", "file_type", path)); f != nil {
 		return f
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -127,19 +129,27 @@ func FuzzCompare(f *testing.F) {
 	})
 }
 
+// mutations is how many random changes of each image are tried.
+func mutations(t *testing.T) int {
+	t.Helper()
+	if s := os.Getenv("REPRODISK_MUTATIONS"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if testing.Short() {
+		return 5
+	}
+	return 20
+}
+
 func TestDamagedImagesAddUp(t *testing.T) {
 	image := smallImage(t)
 	rnd := rand.New(rand.NewPCG(5, 6))
-	rounds := 400
-	if testing.Short() {
-		rounds = 40
-	}
-	for range rounds {
-		data := make([]byte, 6*(1+rnd.IntN(40)))
-		for i := range data {
-			data[i] = byte(rnd.Uint32())
-		}
-		other := mutate(image, data)
+	for range 10 * mutations(t) {
+		other := randomly(rnd, image, 1+rnd.IntN(40))
 		account(t, image, other)
 		account(t, other, image)
 	}

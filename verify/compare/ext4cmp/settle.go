@@ -71,7 +71,7 @@ func (t *tally) count(causes []*ledger.Finding) {
 		t.unexplained++
 	}
 	for _, f := range causes {
-		if !slices.Contains(t.causes, f) {
+		if len(t.causes) < maxCauses && !slices.Contains(t.causes, f) {
 			t.causes = append(t.causes, f)
 		}
 	}

@@ -19,6 +19,10 @@ const (
 	maxEntries = 20_000_000
 )
 
+// manyNames is how many names of a directory only one side may have before
+// they are one finding.
+const manyNames = 64
+
 // dirEntry is an entry of a directory.
 type dirEntry struct {
 	name  string
@@ -138,7 +142,7 @@ func (w *walker) otherType(p *pair, depth int) error {
 	f, _ := c.enter(k, aboutInode("i_mode"))
 	f.A, f.B = showMode(p.a.Raw.Mode()), showMode(p.b.Raw.Mode())
 	f.At(c.disk(p.a.Offset), int64(len(p.a.Raw)))
-	c.changes = append(c.changes, f)
+	c.changed(f)
 	p.content = f
 	p.causes = append(p.causes, f)
 	c.keep(p)
@@ -153,6 +157,14 @@ func (w *walker) otherType(p *pair, depth int) error {
 		}
 	}
 	return nil
+}
+
+// entry notes a finding about what a directory holds. As causes, some are as
+// good as all.
+func (p *pair) entry(f *ledger.Finding) {
+	if n := len(p.entries); n < maxCauses && (n == 0 || p.entries[n-1] != f) {
+		p.entries = append(p.entries, f)
+	}
 }
 
 // keep remembers a pair in which something differs.
@@ -221,12 +233,12 @@ func (w *walker) directory(p *pair, depth int) error {
 			if a[0].ft != b[0].ft && (errA != nil || errB != nil || ia.Raw.Type() == ib.Raw.Type()) {
 				f, _ := c.enter(c.key("directory", "file_type", path), about{report.Unknown, "run e2fsck -f"})
 				f.A, f.B = fmt.Sprint(a[0].ft), fmt.Sprint(b[0].ft)
-				p.entries = append(p.entries, f)
+				p.entry(f)
 			}
 			if (errA != nil || errB != nil) && a[0].inode != b[0].inode {
 				f, _ := c.enter(c.key("directory", "inode", path), about{report.Unknown, "run e2fsck -f"})
 				f.A, f.B = fmt.Sprint(a[0].inode), fmt.Sprint(b[0].inode)
-				p.entries = append(p.entries, f)
+				p.entry(f)
 			}
 			a, b = a[1:], b[1:]
 		}
@@ -304,11 +316,8 @@ func (w *walker) renames() error {
 		}
 		f.At(c.disk(x.parent.a.Offset), 1)
 		x.finding = f
-		for _, p := range []*pair{x.parent, y.parent} {
-			if !slices.Contains(p.entries, f) {
-				p.entries = append(p.entries, f)
-			}
-		}
+		x.parent.entry(f)
+		y.parent.entry(f)
 		if met {
 			continue
 		}
@@ -337,13 +346,30 @@ func (w *walker) enterLone() error {
 		side  *side
 		other *side
 	}{{c.onlyA, c.a, c.b}, {c.onlyB, c.b, c.a}} {
+		inDir := map[string]int{}
+		for _, x := range list.names {
+			if !x.gone {
+				inDir[x.dir]++
+			}
+		}
 		for _, x := range list.names {
 			if x.gone {
 				continue
 			}
-			f, _ := c.enter(c.key("directory", "entry", x.path), about{report.Content, "make the same files in both builds"})
+			k := c.key("directory", "entry", x.path)
+			if inDir[x.dir] > manyNames {
+				k.File, k.Part = x.dir, "only in A"
+				if list.side == c.b {
+					k.Part = "only in B"
+				}
+			}
+			f, fresh := c.enter(k, about{report.Content, "make the same files in both builds"})
 			f.Whole = false
-			f.Member("")
+			if inDir[x.dir] > manyNames {
+				f.Member(x.path)
+			} else {
+				f.Member("")
+			}
 			text := "a file that cannot be read"
 			if x.inode.Raw != nil {
 				text = showMode(x.inode.Raw.Mode())
@@ -351,14 +377,17 @@ func (w *walker) enterLone() error {
 					text += fmt.Sprintf(", %d bytes", x.inode.Raw.Size())
 				}
 			}
+			if inDir[x.dir] > manyNames {
+				text = fmt.Sprintf("%d names", inDir[x.dir])
+			}
 			if list.side == c.a {
 				f.A, f.Note = text, "only in the first image"
 			} else {
 				f.B, f.Note = text, "only in the second image"
 			}
 			x.finding = f
-			c.changes = append(c.changes, f)
-			x.parent.entries = append(x.parent.entries, f)
+			c.changed(f)
+			x.parent.entry(f)
 			if x.inode.Raw == nil {
 				continue
 			}
@@ -368,7 +397,9 @@ func (w *walker) enterLone() error {
 				f.At(c.p.B.Base+x.inode.Offset, int64(len(x.inode.Raw)))
 			}
 			if first, met := list.side.paths[x.inode.Number]; met {
-				f.Note += ", a hard link of " + first
+				if fresh && inDir[x.dir] <= manyNames {
+					f.Note += ", a hard link of " + first
+				}
 				continue
 			}
 			list.side.paths[x.inode.Number] = x.path

@@ -88,8 +88,8 @@ func (c *comparison) xattr(p *pair, a, b *ext4.Attribute) *ledger.Finding {
 	}
 	p.xattrs = append(p.xattrs, f)
 	p.causes = append(p.causes, f)
-	if (a == nil) != (b == nil) && (shown.Place == ext4.InBlock || shown.ValueInode != 0) && !slices.Contains(c.changes, f) {
-		c.changes = append(c.changes, f)
+	if (a == nil) != (b == nil) && (shown.Place == ext4.InBlock || shown.ValueInode != 0) {
+		c.changed(f)
 	}
 	return f
 }
@@ -100,7 +100,7 @@ func (c *comparison) xattr(p *pair, a, b *ext4.Attribute) *ledger.Finding {
 func (c *comparison) pairValues(a, b uint32, f *ledger.Finding) {
 	if a == 0 || b == 0 || a != b && f != nil {
 		if f != nil {
-			c.changes = append(c.changes, f)
+			c.changed(f)
 		}
 		c.loneValue(c.a, a, f)
 		c.loneValue(c.b, b, f)
