@@ -53,7 +53,7 @@ var descriptorFields = map[string]about{
 	"volume_id":             {report.Content, "genisoimage -V ID"},
 	"volume_set_id":         {report.Content, "genisoimage -volset ID"},
 	"publisher_id":          {report.Content, "genisoimage -publisher ID"},
-	"preparer_id":           {report.Content, "genisoimage -p ID"},
+	"preparer_id":           {report.Environment, "the same version of the tool, which writes it here by default; or genisoimage -p ID"},
 	"application_id":        {report.Environment, "genisoimage -A ID"},
 	"copyright_file_id":     {report.Content, "genisoimage -copyright FILE"},
 	"abstract_file_id":      {report.Content, "genisoimage -abstract FILE"},
