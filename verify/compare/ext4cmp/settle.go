@@ -97,6 +97,15 @@ func (c *comparison) explain(p *pair, name string, links map[uint32][]*ledger.Fi
 		for _, other := range []string{"i_mode", "i_uid", "i_gid", "i_flags", "i_links_count"} {
 			out = append(out, p.owners[other])
 		}
+	case "i_mode":
+		// The group's bits are the mask of the ACL.
+		if (p.a.Raw.Mode()^p.b.Raw.Mode())&^0o070 == 0 {
+			for _, f := range p.xattrs {
+				if f.Field == "xattr:system.posix_acl_access" {
+					out = append(out, f)
+				}
+			}
+		}
 	case "i_links_count":
 		out = append(out, links[p.a.Number]...)
 		out = append(out, p.entries...)

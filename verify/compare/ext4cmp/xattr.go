@@ -2,13 +2,9 @@ package ext4cmp
 
 import (
 	"bytes"
-	"encoding/hex"
 	"fmt"
-	"slices"
-	"unicode/utf8"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
-	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
@@ -74,7 +70,7 @@ func (c *comparison) xattr(p *pair, a, b *ext4.Attribute) *ledger.Finding {
 		structure = "xattr block"
 	}
 	f, _ := c.enter(c.key(structure, "xattr:"+shown.Name, p.path), about{report.Content, "setfattr in the source, the same in both builds"})
-	f.A, f.B = showXattr(a), showXattr(b)
+	f.A, f.B = showXattrs(a, b)
 	if a != nil && b != nil && max(len(a.Value), len(b.Value)) > maxShown {
 		f.Note = fmt.Sprintf("%d and %d bytes, the first difference at %d", len(a.Value), len(b.Value), commonPrefix(a.Value, b.Value))
 	}
@@ -149,24 +145,6 @@ func (c *comparison) claimValues(s *side, d ext4.DiskInode, f *ledger.Finding) {
 	for _, x := range attributes {
 		c.loneValue(s, x.ValueInode, f)
 	}
-}
-
-// maxShown is how many bytes of a value are shown.
-const maxShown = 64
-
-func showXattr(x *ext4.Attribute) string {
-	if x == nil {
-		return ""
-	}
-	v, more := x.Value, ""
-	text := utf8.Valid(v) && !slices.ContainsFunc(v, func(c byte) bool { return c < ' ' })
-	if len(v) > maxShown {
-		v, more = v[:maxShown], "…"
-	}
-	if text {
-		return field.ShowText(v) + more
-	}
-	return "0x" + hex.EncodeToString(v) + more
 }
 
 func commonPrefix(a, b []byte) (n int) {
