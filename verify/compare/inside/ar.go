@@ -29,8 +29,8 @@ var arFields = []tarField{
 	{"ar_fmag", 58, 60},
 }
 
-func readAr(s Source) (*entryList, error) {
-	l := &entryList{}
+func readAr(left *int, s Source) (*entryList, error) {
+	l := &entryList{left: left}
 	var long string // GNU's table of long names
 	for off := int64(len(arMagic)); off < s.Size; {
 		h := s.bytes(off, arHeader)
@@ -84,11 +84,11 @@ func arAttrs(h []byte) []attr {
 }
 
 func compareAr(s *session, p pair, out *result) (string, error) {
-	a, err := readAr(p.a)
+	a, err := readAr(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, err := readAr(p.b)
+	b, err := readAr(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}

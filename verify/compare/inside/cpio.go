@@ -49,8 +49,8 @@ const (
 var errCpio = errors.New("damaged cpio")
 
 // readCpio reads one archive, up to its trailer or to where no entry follows.
-func readCpio(s Source) (*cpioArchive, error) {
-	l := &cpioArchive{numbered: true}
+func readCpio(left *int, s Source) (*cpioArchive, error) {
+	l := &cpioArchive{entryList: entryList{left: left}, numbered: true}
 	last := uint32(0)
 	for off := int64(0); ; {
 		h := s.bytes(off, cpioHeader)
@@ -132,19 +132,11 @@ func (e *cpioEntry) attrs() []attr {
 
 const remedyCpioOrder = "sort what cpio reads: find . -print0 | LC_ALL=C sort -z | cpio -0 -o"
 
-func compareCpio(s *session, p pair, out *result) (string, error) {
-	a, err := readCpio(p.a)
-	if err != nil {
-		return "", err
-	}
-	b, err := readCpio(p.b)
-	if err != nil {
-		return "", err
-	}
+func (s *session) compareCpio(p pair, a, b *cpioArchive, out *result) error {
 	sameNames := slices.EqualFunc(a.list, b.list, func(x, y entry) bool { return x.name == y.name })
 	a.follows = a.numbered && b.numbered && !sameNames
 	if err := s.compareEntries(p, &a.entryList, &b.entryList, entriesOptions{orderRemedy: remedyCpioOrder, listing: true}, out); err != nil {
-		return "", err
+		return err
 	}
-	return "cpio", s.compareTail(p, p.a.from(a.size), p.b.from(b.size), out)
+	return s.compareTail(p, p.a.from(a.size), p.b.from(b.size), out)
 }

@@ -23,7 +23,7 @@ type elfFile struct {
 
 var errELF = errors.New("damaged ELF")
 
-const maxSections = 65_535
+const maxSections = 20_000
 
 // elfClass reads numbers of one class and byte order.
 type elfClass struct {
@@ -108,7 +108,7 @@ func (c elfClass) attrs(list []elfMember, b []byte) []attr {
 	return out
 }
 
-func readELF(s Source) (*elfFile, error) {
+func readELF(left *int, s Source) (*elfFile, error) {
 	ident := s.bytes(0, 16)
 	if ident == nil {
 		return nil, errELF
@@ -124,7 +124,7 @@ func readELF(s Source) (*elfFile, error) {
 	if h == nil {
 		return nil, errELF
 	}
-	f := &elfFile{}
+	f := &elfFile{sections: entryList{left: left}}
 	f.covered.add(0, int64(len(h)))
 	if err := f.headers.add(entry{name: "ELF header", content: s.part(0, 16), attrs: func() []attr { return c.attrs(elfHeader, h) }}); err != nil {
 		return nil, err
@@ -196,11 +196,11 @@ const (
 )
 
 func compareELF(s *session, p pair, out *result) (string, error) {
-	a, err := readELF(p.a)
+	a, err := readELF(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, err := readELF(p.b)
+	b, err := readELF(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}
@@ -216,6 +216,7 @@ func compareELF(s *session, p pair, out *result) (string, error) {
 		}
 		return &out
 	}
+	p.inELF = true
 	before := len(out.causes)
 	if err := s.compareEntries(p, rest(&a.sections), rest(&b.sections), entriesOptions{orderRemedy: "link with the same linker and script"}, out); err != nil {
 		return "", err
@@ -232,7 +233,7 @@ var elfSpecial = map[string]bool{sectionBuildID: true, sectionGoBuildID: true, s
 // compareSpecial compares the sections that name a build. changed tells that
 // something else differs: then the build id, a hash of it all, follows.
 func (s *session) compareSpecial(p pair, a, b *elfFile, changed bool, out *result) error {
-	for _, name := range []string{sectionBuildID, sectionGoBuildID, sectionComment, sectionDebuglink} {
+	for _, name := range []string{sectionComment, sectionGoBuildID, sectionBuildID, sectionDebuglink} {
 		x, okA := a.section(name)
 		y, okB := b.section(name)
 		if !okA && !okB {
@@ -250,12 +251,12 @@ func (s *session) compareSpecial(p pair, a, b *elfFile, changed bool, out *resul
 		switch name {
 		case sectionBuildID, sectionGoBuildID:
 			f.Name, f.Derived = "build id", changed && okA && okB
-			f.Remedy = "ld --build-id=sha1 follows from the content; --build-id=uuid is random"
 			if !changed && buildIDSize(x) == 16 && buildIDSize(y) == 16 {
 				f.Cause, f.Remedy = report.Random, "ld --build-id=sha1 instead of --build-id=uuid"
 			}
 		case sectionComment:
 			f.Cause, f.Remedy = report.Environment, "compile with the same version of the compiler"
+			changed = true
 		case sectionDebuglink:
 			f.Name, f.Derived = "debug link", changed && okA && okB
 		}

@@ -28,6 +28,7 @@ type entryList struct {
 	list  []entry
 	names int
 	seen  map[string]int
+	left  *int // entries that the session may still hold; nil where they are few
 }
 
 var errEntries = errors.New("it has more entries than are compared")
@@ -40,6 +41,12 @@ func (l *entryList) add(e entry) error {
 	}
 	if l.names += len(e.name); len(l.list) == maxEntries || l.names > maxNames {
 		return errEntries
+	}
+	if l.left != nil {
+		if *l.left == 0 {
+			return errEntries
+		}
+		*l.left--
 	}
 	l.seen[e.name]++
 	if n := l.seen[e.name]; n > 1 {
@@ -63,6 +70,7 @@ type entriesOptions struct {
 
 // compareEntries adds what differs between two lists of entries.
 func (s *session) compareEntries(p pair, a, b *entryList, opt entriesOptions, out *result) error {
+	a.seen, b.seen = nil, nil // only reading needs them
 	at := make(map[string]int, len(b.list))
 	for i, e := range b.list {
 		at[e.name] = i
@@ -92,7 +100,7 @@ func (s *session) compareEntries(p pair, a, b *entryList, opt entriesOptions, ou
 		out.add(f)
 	}
 	if names > 0 && opt.listing && len(a.list) <= maxListing && len(b.list) <= maxListing {
-		diffTexts(p, listing(a), listing(b), 1, out)
+		s.diffTexts(p, listing(a), listing(b), 1, out)
 	}
 	for _, e := range a.list {
 		i, ok := at[e.name]

@@ -16,6 +16,9 @@ type session struct {
 	ctx    context.Context
 	budget [2]int64 // bytes that may still be decompressed of A and B
 	work   int64    // bytes that may still be read
+	left   int      // entries that may still be read
+	lines  int64    // bytes of lines that may still be searched for tokens
+	diffs  int      // texts that may still be diffed
 }
 
 // pair is two versions of one file, or of a part of one.
@@ -24,11 +27,12 @@ type pair struct {
 	name  string // path of the file or the part
 	a, b  Source
 	depth int
+	inELF bool // a section of an ELF: no compiler puts another into one, and sections may overlap
 }
 
 // in is a part of the pair.
 func (p pair) in(where string, a, b Source) pair {
-	return pair{where: join(p.where, where), name: where, a: a, b: b, depth: p.depth + 1}
+	return pair{where: join(p.where, where), name: where, a: a, b: b, depth: p.depth + 1, inELF: p.inELF}
 }
 
 func join(where, part string) string {
@@ -44,11 +48,9 @@ func join(where, part string) string {
 //
 // A source that cannot be read counts as one of no known format.
 func Explain(ctx context.Context, name string, a, b Source) (Explanation, bool) {
-	s := &session{ctx: ctx, budget: [2]int64{maxUnpacked, maxUnpacked}}
-	s.work = maxWork
-	if limit := int64(maxWork / workFactor); a.Size < limit && b.Size < limit {
-		s.work = min(maxWork, baseWork+workFactor*(a.Size+b.Size))
-	}
+	s := &session{ctx: ctx, budget: [2]int64{maxUnpacked, maxUnpacked}, work: baseWork, left: maxAll, lines: maxLines, diffs: maxDiffs}
+	s.earn(a.Size)
+	s.earn(b.Size)
 	out := newResult()
 	kind := s.content(pair{name: name, a: a.orEmpty(), b: b.orEmpty()}, out)
 	if kind == "" || ctx.Err() != nil {
@@ -60,7 +62,7 @@ func Explain(ctx context.Context, name string, a, b Source) (Explanation, bool) 
 // content adds what differs between the pair's two versions, and returns the
 // format that it read; "" where it knew none.
 func (s *session) content(p pair, out *result) string {
-	if p.a.Size > 0 && p.b.Size > 0 {
+	if p.a.Size > 0 && p.b.Size > 0 && s.spend(detectCost(p.a)+detectCost(p.b)) == nil {
 		if kind := s.format(p, out); kind != "" {
 			return kind
 		}
@@ -85,7 +87,7 @@ func (s *session) format(p pair, out *result) string {
 		out.add(Field{Where: p.where, Name: "format", A: formatName(fa), B: formatName(fb), Cause: report.Content})
 		return "format"
 	}
-	if p.depth >= maxDepth {
+	if p.depth >= maxDepth || p.inELF && fa.name == "ELF" {
 		return ""
 	}
 	if err := s.spend(parseCost(p.a) + parseCost(p.b)); err != nil {
@@ -97,7 +99,7 @@ func (s *session) format(p pair, out *result) string {
 		if s.ctx.Err() == nil {
 			out.note(strings.TrimPrefix(fmt.Sprintf("%s: %s: %v", p.where, fa.name, err), ": "))
 		}
-		if errors.Is(err, errWork) || errors.Is(err, errTooLarge) {
+		if errors.Is(err, errWork) || errors.Is(err, errTooLarge) || errors.Is(err, errEntries) {
 			sub.add(Field{Where: p.where, Name: "rest", Cause: report.Content})
 			out.merge(sub)
 			return fa.name
@@ -116,6 +118,10 @@ func (s *session) format(p pair, out *result) string {
 // compared: a hostile file has more headers than data, and the same ones in
 // many places.
 func parseCost(s Source) int64 { return max(4<<10, min(s.Size, 8<<20)) }
+
+// detectCost is what telling a format is charged: libblkid's formats have
+// their magics in many places.
+func detectCost(s Source) int64 { return min(s.Size, 16<<10) }
 
 // opaque adds the difference of bytes whose meaning is not known.
 func (s *session) opaque(p pair, out *result) {
@@ -146,7 +152,11 @@ func (s *session) compareBytes(p pair, name string, cause report.Cause, remedy s
 }
 
 // diffTexts adds the unified diff of two texts inside of the file.
-func diffTexts(p pair, a, b []byte, context int, out *result) {
+func (s *session) diffTexts(p pair, a, b []byte, context int, out *result) {
+	if s.diffs == 0 {
+		return
+	}
+	s.diffs--
 	name := strings.ReplaceAll(p.where, " > ", "/")
 	diff, ok := textdiff.Unified(a, b, textdiff.Options{
 		NameA: path.Join("a", name), NameB: path.Join("b", name),

@@ -15,15 +15,16 @@ import (
 // one with the processor's microcode comes first.
 
 type segment struct {
-	kind string
-	src  Source
+	kind    string
+	src     Source
+	archive *cpioArchive // nil where it is compressed
 }
 
 const maxSegments = 64
 
 // segments cuts an initrd. What is compressed reaches to the end, as what
 // follows it can only be found by decompressing.
-func segments(s Source) ([]segment, error) {
+func segments(left *int, s Source) ([]segment, error) {
 	var out []segment
 	for off := int64(0); off < s.Size; {
 		if len(out) == maxSegments {
@@ -33,17 +34,17 @@ func segments(s Source) ([]segment, error) {
 		head := rest.head(16)
 		switch {
 		case isCpio("", head, rest):
-			archive, err := readCpio(rest)
+			archive, err := readCpio(left, rest)
 			if err != nil {
 				return nil, err
 			}
 			n := archive.size + zeros(rest.from(archive.size))
-			out = append(out, segment{"cpio", rest.part(0, n)})
+			out = append(out, segment{"cpio", rest.part(0, n), archive})
 			off += n
 		case len(out) == 0:
 			return nil, errCpio
 		default:
-			out = append(out, segment{kindOf(head), rest})
+			out = append(out, segment{kindOf(head), rest, nil})
 			return out, nil
 		}
 	}
@@ -79,16 +80,16 @@ func kindOf(head []byte) string {
 }
 
 func compareInitrd(s *session, p pair, out *result) (string, error) {
-	a, err := segments(p.a)
+	a, err := segments(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, err := segments(p.b)
+	b, err := segments(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}
 	if len(a) == 1 && len(b) == 1 {
-		return compareCpio(s, p, out)
+		return "cpio", s.compareCpio(p, a[0].archive, b[0].archive, out)
 	}
 	if ka, kb := segmentKinds(a), segmentKinds(b); ka != kb {
 		out.add(Field{Where: p.where, Name: "archives", A: ka, B: kb, Cause: report.Content})
@@ -103,9 +104,9 @@ func compareInitrd(s *session, p pair, out *result) (string, error) {
 		if same {
 			continue
 		}
-		if a[i].kind != "cpio" {
+		if a[i].archive == nil {
 			s.content(part, out)
-		} else if _, err := compareCpio(s, part, out); err != nil {
+		} else if err := s.compareCpio(part, a[i].archive, b[i].archive, out); err != nil {
 			return "", err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/report"
@@ -125,7 +126,7 @@ const (
 	debugCodeView  = 2
 	peRepro        = 16 // IMAGE_DEBUG_TYPE_REPRO: TimeDateStamp is a hash
 
-	remedyPETime = "link with a fixed time: SOURCE_DATE_EPOCH, ld --no-insert-timestamp, objcopy --enable-deterministic-archives, lld-link /Brepro"
+	remedyPETime = "link with a fixed time: SOURCE_DATE_EPOCH, ld --no-insert-timestamp or lld-link /Brepro"
 	remedySigned = "sign with the same key and a signing time of your own, or compare before signing"
 )
 
@@ -141,9 +142,9 @@ type peFile struct {
 
 var errPE = errors.New("damaged PE")
 
-func readPE(s Source) (*peFile, error) {
+func readPE(left *int, s Source) (*peFile, error) {
 	le := binary.LittleEndian
-	f := &peFile{src: s, certs: s.part(0, 0)}
+	f := &peFile{sections: entryList{left: left}, src: s, certs: s.part(0, 0)}
 	dos := s.bytes(0, 64)
 	if dos == nil {
 		return nil, errPE
@@ -357,11 +358,11 @@ func debugAttrs(b []byte) []attr {
 }
 
 func comparePE(s *session, p pair, out *result) (string, error) {
-	a, err := readPE(p.a)
+	a, err := readPE(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, err := readPE(p.b)
+	b, err := readPE(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}
@@ -386,7 +387,10 @@ func comparePE(s *session, p pair, out *result) (string, error) {
 }
 
 func (f *peFile) isUKI() bool {
-	return f.sections.seen[".linux"] > 0 && f.sections.seen[".osrel"]+f.sections.seen[".cmdline"]+f.sections.seen[".initrd"] > 0
+	named := func(names ...string) bool {
+		return slices.ContainsFunc(f.sections.list, func(e entry) bool { return slices.Contains(names, e.name) })
+	}
+	return named(".linux") && named(".osrel", ".cmdline", ".initrd")
 }
 
 // compareDebug tells the debug directory's fields. They lie in a section whose

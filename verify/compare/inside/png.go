@@ -14,8 +14,8 @@ const pngMagic = "\x89PNG\r\n\x1a\n"
 
 var errPNG = errors.New("damaged PNG")
 
-func readPNG(s Source) (*entryList, int64, error) {
-	l := &entryList{}
+func readPNG(left *int, s Source) (*entryList, int64, error) {
+	l := &entryList{left: left}
 	off := int64(len(pngMagic))
 	for off < s.Size {
 		h := s.bytes(off, 8)
@@ -42,11 +42,11 @@ func readPNG(s Source) (*entryList, int64, error) {
 }
 
 func comparePNG(s *session, p pair, out *result) (string, error) {
-	a, endA, err := readPNG(p.a)
+	a, endA, err := readPNG(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, endB, err := readPNG(p.b)
+	b, endB, err := readPNG(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}

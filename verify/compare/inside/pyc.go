@@ -10,7 +10,7 @@ import (
 
 // Python's .pyc files since 3.7: PEP 552, "Specification".
 
-const remedyPyc = "set the source's time before compiling, or compile with --invalidation-mode unchecked-hash"
+const remedyPyc = "compile with SOURCE_DATE_EPOCH set, or --invalidation-mode unchecked-hash: then the source's hash is stored instead of its time"
 
 func pycAttrs(h []byte) []attr {
 	le := binary.LittleEndian

@@ -114,6 +114,7 @@ func (s *session) unpackInto(m *memory, side int, r io.Reader) error {
 			s.budget[side] = 0
 			return errTooLarge
 		}
+		s.earn(int64(n))
 		m.Write(buf[:n])
 		if err == io.EOF {
 			return nil
@@ -132,6 +133,11 @@ type distance struct {
 }
 
 var errWork = errors.New("the file's parts overlap so often, or it is so large, that not all of them are compared")
+
+// earn allows for work on n bytes of input.
+func (s *session) earn(n int64) {
+	s.work = min(maxWork, s.work+workFactor*min(n, maxWork/workFactor))
+}
 
 // spend accounts for n bytes that are to be read.
 func (s *session) spend(n int64) error {

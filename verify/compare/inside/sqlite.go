@@ -204,7 +204,7 @@ func (s *session) compareTable(p pair, a, b *sqlite.DB, x, y sqlite.Object, out 
 		}
 		for c, v := range r.values {
 			if w := rowsB[i].values[c]; !v.Equal(w) {
-				out.add(cellField(rowWhere(where, r.key), x.Name, t.Columns[c].Name, v, w))
+				out.add(s.cellField(rowWhere(where, r.key), x.Name, t.Columns[c].Name, v, w))
 			}
 		}
 	}
@@ -219,7 +219,7 @@ func (s *session) compareTable(p pair, a, b *sqlite.DB, x, y sqlite.Object, out 
 func rowWhere(table, key string) string { return table + "[" + clip(key) + "]" }
 
 // cellField tells two values of one cell apart, and why where that shows.
-func cellField(where, table, column string, v, w sqlite.Value) Field {
+func (s *session) cellField(where, table, column string, v, w sqlite.Value) Field {
 	f := Field{Where: where, Name: column, A: clip(v.String()), B: clip(w.String()), Cause: report.Content}
 	if why, ok := knownColumns[table+"."+column]; ok {
 		f.Cause, f.Remedy = why.cause, why.remedy
@@ -230,7 +230,7 @@ func cellField(where, table, column string, v, w sqlite.Value) Field {
 	case v.Type == sqlite.Integer && closeEpochs(v.Int, w.Int):
 		f.Cause, f.Remedy = report.Time, remedyClock
 	case v.Type == sqlite.Text:
-		if why, ok := tokensTell(string(v.Bytes), string(w.Bytes)); ok {
+		if why, ok := s.tokensTell(string(v.Bytes), string(w.Bytes)); ok {
 			f.Cause, f.Remedy = why.cause, why.remedy
 		}
 	}

@@ -99,8 +99,8 @@ type tarMember struct {
 }
 
 // readTar reads an archive up to the two blocks of zeros.
-func readTar(s Source) (*entryList, int64, error) {
-	l := &entryList{}
+func readTar(left *int, s Source) (*entryList, int64, error) {
+	l := &entryList{left: left}
 	ext := int64(-1) // where the headers that belong to the next member begin
 	extended := 0
 	var longName string
@@ -287,11 +287,11 @@ func tarAttrs(prefix string, h []byte) []attr {
 }
 
 func compareTar(s *session, p pair, out *result) (string, error) {
-	a, endA, err := readTar(p.a)
+	a, endA, err := readTar(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, endB, err := readTar(p.b)
+	b, endB, err := readTar(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}

@@ -36,7 +36,7 @@ func (s *session) text(p pair, out *result) string {
 		return ""
 	}
 	if p.where != "" { // the caller has the diff of the file itself
-		diffTexts(p, a, b, 3, out)
+		s.diffTexts(p, a, b, 3, out)
 	}
 	if len(a) == 0 || len(b) == 0 {
 		return ""
@@ -58,7 +58,7 @@ func (s *session) text(p pair, out *result) string {
 		if x == y {
 			continue
 		}
-		why, ok := tokensTell(x, y)
+		why, ok := s.tokensTell(x, y)
 		if !ok {
 			return ""
 		}
@@ -138,8 +138,8 @@ const maxTokenLine = 64 << 10
 
 // tokensTell tells why two lines differ where they are equal but for tokens
 // that are known to vary.
-func tokensTell(x, y string) (about, bool) {
-	if len(x) > maxTokenLine || len(y) > maxTokenLine {
+func (s *session) tokensTell(x, y string) (about, bool) {
+	if s.lines -= int64(len(x) + len(y)); s.lines < 0 || len(x) > maxTokenLine || len(y) > maxTokenLine {
 		return about{}, false
 	}
 	litA, tokA, kindA := cutTokens(x)

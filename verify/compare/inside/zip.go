@@ -74,7 +74,7 @@ func number(b []byte, f zipField) uint64 {
 	return uint64(binary.LittleEndian.Uint16(b[f.off:]))
 }
 
-func readZip(s Source) (*zipFile, error) {
+func readZip(left *int, s Source) (*zipFile, error) {
 	le := binary.LittleEndian
 	tail := s.part(max(0, s.Size-zipEnd-0xffff), s.Size)
 	b := tail.head(zipEnd + 0xffff)
@@ -83,7 +83,7 @@ func readZip(s Source) (*zipFile, error) {
 		return nil, fmt.Errorf("%w: no end of central directory record", errZip)
 	}
 	end := b[at:]
-	z := &zipFile{members: map[string]*zipMember{}, comment: end[zipEnd:]}
+	z := &zipFile{entries: entryList{left: left}, members: map[string]*zipMember{}, comment: end[zipEnd:]}
 	z.covered.add(s.Size-int64(len(end)), int64(len(end)))
 	count, size, off := int(le.Uint16(end[10:])), int64(le.Uint32(end[12:])), int64(le.Uint32(end[16:]))
 	if off == 0xffffffff || count == 0xffff {
@@ -226,11 +226,11 @@ func (s *session) unzip(side int, e *zipMember) (Source, error) {
 }
 
 func compareZip(s *session, p pair, out *result) (string, error) {
-	a, err := readZip(p.a)
+	a, err := readZip(&s.left, p.a)
 	if err != nil {
 		return "", err
 	}
-	b, err := readZip(p.b)
+	b, err := readZip(&s.left, p.b)
 	if err != nil {
 		return "", err
 	}
