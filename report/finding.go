@@ -57,4 +57,18 @@ type Finding struct {
 	FilesOmitted int      `json:"files_omitted,omitempty" jsonschema:"minimum=0"` // how many more there are
 	Note         string   `json:"note,omitempty"`                                 // a sentence more, for a person
 	Diff         string   `json:"diff,omitempty"`                                 // a unified diff, for text
+
+	InsideKind    string   `json:"inside_kind,omitempty"`                           // the file's format, where it is known: "gzip", "cpio", …
+	Inside        []Inside `json:"inside,omitempty"`                                // what differs inside of the file
+	InsideOmitted int      `json:"inside_omitted,omitempty" jsonschema:"minimum=0"` // how many more there are
+}
+
+// Inside is one thing that differs inside of a file whose format is known.
+type Inside struct {
+	Where   string `json:"where"`   // the part of the file: ".initrd > cpio > init"; empty for the file as a whole
+	Field   string `json:"field"`   // the format's own name
+	A       string `json:"a"`       // A's value for a person; empty where A has none
+	B       string `json:"b"`       // B's value for a person; empty where B has none
+	Cause   Cause  `json:"cause"`   // what sort of thing made this one differ
+	Derived bool   `json:"derived"` // follows from other things inside: a checksum, a length
 }

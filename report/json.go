@@ -64,6 +64,14 @@ func (r *Report) makeValid() {
 			fix(s)
 		}
 		f.DerivedFrom, f.Files = fixAll(f.DerivedFrom), fixAll(f.Files)
+		fix(&f.InsideKind)
+		f.Inside = slices.Clone(f.Inside)
+		for j := range f.Inside {
+			x := &f.Inside[j]
+			for _, s := range []*string{&x.Where, &x.Field, &x.A, &x.B} {
+				fix(s)
+			}
+		}
 	}
 	for i := range r.Partitions {
 		p := &r.Partitions[i]

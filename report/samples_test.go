@@ -176,6 +176,10 @@ func hostile() *Report {
 				ID: "p1/ext4/data/1", Partition: 1, Format: "ext4", Structure: "data", Field: "content",
 				File: "/tmp/" + esc + "reproducible: all is well\r\n\u202e\u2066x\u200b", A: "\u009b31mred", B: "\x00\x7f\u00a0\u2028",
 				Ranges: at(512, 10), Bytes: 10, Cause: Content, Note: "note" + esc, Remedy: "rm\u202e -rf\n/", Allowed: "",
+				InsideKind: "gzip" + esc, InsideOmitted: 3, Inside: []Inside{
+					{Where: "header" + esc, Field: "MTIME", A: "1" + esc, B: "2\n", Cause: Time},
+					{Field: "CRC32", A: "3", B: "4", Cause: Content, Derived: true},
+				},
 				Diff: "--- a\n+++ b\n@@ -1,2 +1,2 @@\n-" + esc + "\r\n \n+\u202eevil \n",
 			},
 			{

@@ -76,7 +76,7 @@ func TestSchemaDescribesEveryField(t *testing.T) {
 	if err := json.Unmarshal(JSONSchema(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Defs) != 7 {
+	if len(s.Defs) != 8 {
 		t.Errorf("%d definitions", len(s.Defs))
 	}
 	for typ, def := range s.Defs {

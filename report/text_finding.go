@@ -33,6 +33,7 @@ func (t *text) finding(f *Finding) {
 	if f.Note != "" {
 		t.wrapped(detailIndent, "", visible(f.Note))
 	}
+	t.inside(f)
 	t.files(f)
 	if f.Derived {
 		t.sources(f)
@@ -104,6 +105,35 @@ func (f *Finding) measure() string {
 		return fmt.Sprintf("%s at offset %d", out, f.Ranges[0].Offset)
 	}
 	return out
+}
+
+// maxInside is how many of the things that differ inside of a file are shown,
+// unless all are asked for.
+const maxInside = 8
+
+// inside lists what differs inside of a file whose format is known. What
+// follows from the rest is shown only where all is asked for.
+func (t *text) inside(f *Finding) {
+	shown, left := 0, f.InsideOmitted
+	for i := range f.Inside {
+		x := &f.Inside[i]
+		if !t.opt.Verbose && (x.Derived || shown == maxInside) {
+			if !x.Derived {
+				left++
+			}
+			continue
+		}
+		shown++
+		name := x.Field
+		if x.Where != "" {
+			name = x.Where + ": " + name
+		}
+		line := visible(f.InsideKind+" "+name) + ": " + cmp.Or(visible(x.A), "(none)") + " → " + cmp.Or(visible(x.B), "(none)")
+		t.wrapped(detailIndent+"inside: ", "", line)
+	}
+	if left > 0 {
+		t.line(detailIndent, "  … and ", commas(int64(left)), " more inside")
+	}
 }
 
 // files names the files of a finding that stands for several.

@@ -5,6 +5,7 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/ext4cmp"
 	"github.com/reprodisk/reprodisk/verify/compare/fatcmp"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
 // kind is what a partition holds, as blkid prints it.
@@ -13,8 +14,10 @@ type kind = probe.Info
 // comparers are the formats whose structures are read, by the family that
 // identify gives.
 var comparers = map[string]ledger.Comparer{
-	"ext": ext4cmp.Compare,
-	"fat": fatcmp.Compare,
+	"ext":      ext4cmp.Compare,
+	"fat":      fatcmp.Compare,
+	"squashfs": treecmp.Squashfs,
+	"iso9660":  treecmp.ISO9660,
 }
 
 // identify tells what a partition holds, and which family of formats that is.

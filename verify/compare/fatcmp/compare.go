@@ -6,6 +6,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/fat"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
@@ -29,8 +30,9 @@ type comparison struct {
 	p    ledger.Pair
 	a, b *side
 
-	layout  []*ledger.Finding // fields of the parameter block that give another geometry
-	changes []*ledger.Finding // that change what is allocated
+	layout   []*ledger.Finding // fields of the parameter block that give another geometry
+	changes  []*ledger.Finding // that change what is allocated
+	describe contents.Describer
 
 	root     *pair
 	twin     []uint32 // object of A → the same file's object of B, or fat.NoObject
@@ -61,7 +63,7 @@ type comparison struct {
 // Compare implements ledger.Comparer.
 func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
 	c := &comparison{
-		ctx: ctx, l: l, p: p,
+		ctx: ctx, l: l, p: p, describe: contents.Describer{Ask: p.Ask},
 		byA: map[uint32]*pair{}, labelOwners: map[string]*ledger.Finding{},
 		members: map[memberKey]bool{}, linked: map[memberKey]bool{},
 	}

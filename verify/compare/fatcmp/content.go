@@ -25,10 +25,9 @@ func (c *comparison) compareContent(p *pair) error {
 		return nil
 	}
 	f := c.loose("data", "content", p.path, about{report.Content, sameBytes})
-	if f.Diff, err = contents.Diff(p.path, a, b); err != nil {
+	if err := c.describe.Describe(c.ctx, f, p.path, a, b, d); err != nil {
 		return fmt.Errorf("%s: %w", p.path, err)
 	}
-	f.A, f.B, f.Note = d.Show(f.Diff)
 	if len(fa.Extents) > 0 {
 		f.At(c.disk(fa.Extents[0].Physical), 1)
 	} else if len(fb.Extents) > 0 {

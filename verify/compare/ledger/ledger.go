@@ -50,6 +50,12 @@ type Finding struct {
 	Note   string
 	Diff   string
 
+	// What differs inside of a file whose content the finding is about, ready
+	// for the report.
+	InsideKind    string
+	Inside        []report.Inside
+	InsideOmitted int
+
 	// Whole says that the report's ranges show the extent of the owned field
 	// rather than the differing bytes in it: right for a field of a structure,
 	// wrong for a file's content.
@@ -168,6 +174,7 @@ func (l *Ledger) Findings() []report.Finding {
 			A: report.Printable(f.A), B: report.Printable(f.B), Ranges: f.ranges, RangesOmitted: f.omitted, Bytes: f.bytes,
 			Cause: f.Cause, Derived: f.derived, DerivedFrom: []string{}, Remedy: f.Remedy,
 			Count: max(f.count, 1), Note: report.Printable(f.Note), Diff: f.Diff,
+			InsideKind: f.InsideKind, Inside: f.Inside, InsideOmitted: f.InsideOmitted,
 		}
 		if r.Ranges == nil {
 			r.Ranges = []report.Range{}

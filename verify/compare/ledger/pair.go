@@ -29,6 +29,10 @@ type Pair struct {
 	// sides are known to be equal as far as both go. Only where Aligned.
 	Dirty []scan.Span
 
+	// Ask, where not nil, says what another program says about two versions of
+	// a file; see contents.Describer.
+	Ask func(ctx context.Context, path string, a, b io.Reader) (string, error)
+
 	// Cause is the finding that the whole volume's differences in place
 	// follow from, such as a partition that starts elsewhere; or nil.
 	Cause *Finding
