@@ -73,7 +73,6 @@ var Packages = map[string]string{
 	"sqlite3":     "sqlite3",
 	"tar":         "tar",
 	"zip":         "zip",
-	"nix-store":   "nix-bin",
 	"as":          "binutils",
 	"ld":          "binutils",
 	"objcopy":     "binutils",
@@ -88,6 +87,12 @@ var Packages = map[string]string{
 	"/usr/share/OVMF/OVMF_CODE_4M.fd":               "ovmf",
 	"/usr/share/OVMF/OVMF_VARS_4M.fd":               "ovmf",
 	"/usr/share/OVMF/OVMF_VARS_4M.ms.fd":            "ovmf",
+
+	"busybox":         "busybox-static",
+	"nix-build":       "nix-bin",
+	"nix-env":         "nix-bin",
+	"nix-instantiate": "nix-bin",
+	"nix-store":       "nix-bin",
 }
 
 // sbin holds administrators' tools, which are not on an ordinary user's PATH.
