@@ -251,3 +251,12 @@ func TestZipTimesOrderAndContent(t *testing.T) {
 		t.Errorf("%+v", x)
 	}
 }
+
+func TestFilesystemInAFileIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "b"} {
+		in(t, dir, "", "mkfs.ext4", "-q", "-L", name, name, "2M")
+	}
+	x := explain(t, "/var/lib/disk.img", file(t, filepath.Join(dir, "a")), file(t, filepath.Join(dir, "b")))
+	wantRoots(t, x, "ext4", report.Content, "UUID", "LABEL", "content")
+}

@@ -50,6 +50,12 @@ insert into Refs values (2, 1), (2, 2);`
 	if f := x.Fields[0]; f.A != "1700000000" || f.B != "1700000031" {
 		t.Errorf("%+v", f)
 	}
+	for _, tool := range []string{"gzip", "zstd"} { // as a backup of it would be
+		x = explain(t, "/backup", in(t, ".", string(a), tool, "-c"), in(t, ".", string(b), tool, "-c"))
+		if x.Kind != "SQLite in "+tool || x.Cause != report.Time {
+			t.Errorf("%s: %+v", tool, x)
+		}
+	}
 	b = database(t, fill("1700000000")+`delete from Refs where referrer = 2 and reference = 1; insert into ValidPaths values (3, '/nix/store/c', 'z', 1, 2);`)
 	x = explain(t, "/nix/var/nix/db/db.sqlite", a, b)
 	wantRoots(t, x, "SQLite", report.Content, "ValidPaths[id=3] row", "sqlite_sequence[rowid=1] seq", "Refs[referrer=2, reference=1] row")

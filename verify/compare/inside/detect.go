@@ -3,9 +3,11 @@ package inside
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/probe"
+	"github.com/reprodisk/reprodisk/report"
 )
 
 // format is one format of files.
@@ -58,7 +60,7 @@ func detect(name string, s Source) *format {
 
 func formatName(f *format) string {
 	if f == nil {
-		return "another"
+		return "another format"
 	}
 	return f.name
 }
@@ -113,10 +115,10 @@ func compareFilesystem(s *session, p pair, out *result) (string, error) {
 	}
 	for _, f := range [][3]string{{"TYPE", a.Type, b.Type}, {"UUID", a.UUID, b.UUID}, {"LABEL", a.Label, b.Label}} {
 		if f[1] != f[2] {
-			out.add(Field{Where: p.where, Name: f[0], A: f[1], B: f[2], Cause: "content"})
+			out.add(Field{Where: p.where, Name: f[0], A: f[1], B: f[2], Cause: report.Content})
 		}
 	}
-	s.opaque(p, out)
+	out.add(Field{Where: p.where, Name: "content", A: fmt.Sprintf("%d bytes", p.a.Size), B: fmt.Sprintf("%d bytes", p.b.Size), Cause: report.Content})
 	kind := a.Type
 	if a.Type != b.Type {
 		kind += " and " + b.Type

@@ -73,7 +73,9 @@ func (s *session) content(p pair, out *result) string {
 	if kind := s.text(p, out); kind != "" {
 		return kind
 	}
-	s.opaque(p, out)
+	if p.depth > 0 { // of the file itself the caller knows it
+		s.opaque(p, out)
+	}
 	return ""
 }
 
@@ -85,7 +87,7 @@ func (s *session) format(p pair, out *result) string {
 	}
 	if fa != fb {
 		out.add(Field{Where: p.where, Name: "format", A: formatName(fa), B: formatName(fb), Cause: report.Content})
-		return "format"
+		return formatName(fa) + " and " + formatName(fb)
 	}
 	if p.depth >= maxDepth || p.inELF && fa.name == "ELF" {
 		return ""

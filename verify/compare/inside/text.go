@@ -175,7 +175,8 @@ func tokenTells(kind int, u, v string) (about, bool) {
 	case tokenDate:
 		return about{report.Time, remedyClock}, closeDates(u, v)
 	case tokenUUID, tokenHex:
-		return about{report.Random, remedyRandom}, len(u) == len(v)
+		// A number of 16 digits is no identifier.
+		return about{report.Random, remedyRandom}, len(u) == len(v) && strings.ContainsAny(u+v, "abcdefABCDEF")
 	case tokenEpoch:
 		a, errA := strconv.ParseInt(u, 10, 64)
 		b, errB := strconv.ParseInt(v, 10, 64)

@@ -20,6 +20,7 @@ func TestTextTellsItsCause(t *testing.T) {
 		{"t=1700000000\n", "t=1700000042\n", report.Time},
 		{"t=1700000000000\n", "t=1700000042000\n", report.Time},
 		{"t=1700000000\n", "t=1600000000\n", ""},
+		{"n=1234567890123456\n", "n=1234567890123457\n", ""},
 		{"n=1000\n", "n=1001\n", ""},
 		{"id 01234567-89ab-cdef-0123-456789abcdef\n", "id ff234567-89ab-cdef-0123-456789abcdef\n", report.Random},
 		{"id 0123456789abcdef0123456789abcdef\n", "id ff23456789abcdef0123456789abcdef\n", report.Random},
