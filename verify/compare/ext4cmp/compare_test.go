@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
@@ -316,6 +317,14 @@ func mounted(t *testing.T, path, command string) {
 	run2(t, judge.Tool(t, "mount"), "-o", "loop", path, dir)
 	out, err := exec.Command("sh", "-c", "cd "+dir+" && "+command).CombinedOutput()
 	run2(t, judge.Tool(t, "umount"), dir)
+	// Another mount namespace may hold a copy of the mount for a moment; only
+	// when the loop device is gone has the kernel written everything.
+	for i := 0; strings.TrimSpace(judge.Must(t, "losetup", "-j", path)) != ""; i++ {
+		if i == 200 {
+			t.Fatalf("%s is still mounted somewhere", path)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, out)
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/reprodisk/reprodisk/internal/textdiff"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
@@ -27,14 +27,11 @@ type contentDiff struct {
 	first        int64 // offset of the first difference; -1 for none
 	bytes        int64 // how many bytes differ, as far as both go
 	a, b         []byte
-	diff         string
 }
 
 const (
 	excerpt       = 16       // bytes of a difference that are shown
 	contentBuffer = 64 << 10 // bytes
-	maxDiffed     = 1 << 20  // bytes of the largest text that is diffed
-	maxDiffShown  = 16 << 10 // bytes
 )
 
 // compareContent compares two regular files, unit by unit. A file that cannot
@@ -58,7 +55,6 @@ func (c *comparison) compareContent(p *pair) error {
 	d, err := c.compareReaders(a, b)
 	if err == nil && (d.first >= 0 || d.sizeA != d.sizeB) {
 		d.pair = p
-		d.diff, err = textDiff(p.path, a, b)
 	}
 	switch {
 	case err != nil && !unreadable(err):
@@ -143,40 +139,25 @@ func readContent(r content, p []byte, off int64) error {
 	return err
 }
 
-func textDiff(path string, a, b content) (string, error) {
-	if a.Size() > maxDiffed || b.Size() > maxDiffed {
-		return "", nil
-	}
-	x, y := make([]byte, a.Size()), make([]byte, b.Size())
-	if err := readContent(a, x, 0); err != nil && len(x) > 0 {
-		return "", err
-	}
-	if err := readContent(b, y, 0); err != nil && len(y) > 0 {
-		return "", err
-	}
-	diff, _ := textdiff.Unified(x, y, textdiff.Options{NameA: "a" + path, NameB: "b" + path, MaxOutput: maxDiffShown})
-	return diff, nil
-}
-
 // enterContent makes a finding of a difference.
 func (c *comparison) enterContent(d *contentDiff) *ledger.Finding {
 	f := c.enter("data", "content", d.pair.path, about{report.Content, remedyContent})
-	f.A, f.B = fmt.Sprintf("%d bytes", d.sizeA), fmt.Sprintf("%d bytes", d.sizeB)
-	if d.first >= 0 {
-		f.A += fmt.Sprintf("; at %d: %x", d.first, d.a)
-		f.B += fmt.Sprintf("; at %d: %x", d.first, d.b)
-		f.Note = fmt.Sprintf("%d bytes of the file differ, the first at %d", d.bytes, d.first)
-	} else {
-		f.Note = "one is the beginning of the other"
+	diff := contents.Difference{SizeA: d.sizeA, SizeB: d.sizeB, First: d.first, Bytes: d.bytes, A: d.a, B: d.b}
+	a, b := c.a.open(d.pair.a), c.b.open(d.pair.b)
+	err := c.describe.Describe(c.ctx, f, d.pair.path, contents.File{R: a, Size: d.sizeA}, contents.File{R: b, Size: d.sizeB}, diff)
+	if err != nil { // it was read before: ctx has ended, or its file is changing
+		f.A, f.B, f.Note = diff.Show("")
 	}
-	f.Diff = d.diff
 	f.At(c.p.A.Base+d.pair.a.at, 1)
 	d.pair.content = f
 	for _, p := range d.also {
 		p.content = f
 	}
 	if n := len(d.also); n > 0 {
-		f.Note += fmt.Sprintf("; stored once for this file and %d more, such as %s", n, d.also[0].path)
+		if f.Note != "" {
+			f.Note += "; "
+		}
+		f.Note += fmt.Sprintf("stored once for this file and %d more, such as %s", n, d.also[0].path)
 	}
 	return f
 }

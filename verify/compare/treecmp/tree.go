@@ -11,6 +11,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/squashfs"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
@@ -77,6 +78,7 @@ type comparison struct {
 	format    string
 	structure string // where a file's fields stand: "inode", "directory record"
 	a, b      reader
+	describe  contents.Describer
 
 	pairs   []*pair
 	byPath  map[string]*pair
@@ -117,7 +119,7 @@ type lone struct {
 
 func newComparison(ctx context.Context, l *ledger.Ledger, p ledger.Pair, format, structure string) *comparison {
 	return &comparison{
-		ctx: ctx, l: l, p: p, format: format, structure: structure,
+		ctx: ctx, l: l, p: p, format: format, structure: structure, describe: contents.Describer{Ask: p.Ask},
 		byPath: map[string]*pair{}, lone: map[string]*ledger.Finding{}, seen: map[[2]uint64]bool{},
 		dirsA: map[uint64]bool{}, dirsB: map[uint64]bool{}, compared: map[[4]int64]*contentDiff{},
 	}
