@@ -7,6 +7,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
@@ -40,6 +41,7 @@ type comparison struct {
 	twin     map[uint32]uint32 // inode of A → the same file's inode of B
 	twinBack map[uint32]uint32
 	pairs    []*pair // with a difference in the inode or in what it holds
+	used     *pair   // whose inodes are read
 	byA      map[uint32]*pair
 	onlyA    []*lone
 	onlyB    []*lone
@@ -59,7 +61,7 @@ type comparison struct {
 	bitmaps    map[bitmapKey]*ledger.Finding
 	journal    journalFindings
 	targetNow  target
-	diffed     int   // bytes of diffs so far
+	describe   contents.Describer
 	budget     int64 // bytes of content that may still be compared
 	dirNow     *dirBlock
 	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads
@@ -70,7 +72,7 @@ type comparison struct {
 // Compare implements ledger.Comparer.
 func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
 	c := &comparison{
-		ctx: ctx, l: l, p: p,
+		ctx: ctx, l: l, p: p, describe: contents.Describer{Ask: p.Ask},
 		twin: map[uint32]uint32{}, twinBack: map[uint32]uint32{}, byA: map[uint32]*pair{},
 		warnedOnce: map[string]bool{}, bitmaps: map[bitmapKey]*ledger.Finding{},
 		singles: map[[2]string]int{}, slack: map[uint32]*ledger.Finding{}, members: map[memberKey]bool{}, stored: map[uint32]*ledger.Finding{},

@@ -71,10 +71,6 @@ func (c *comparison) differs(p *pair, f *ledger.Finding, resized bool) {
 	c.keep(p)
 }
 
-// maxDiffs is how many bytes of diffs a comparison shows; those of the files
-// beyond are left out.
-const maxDiffs = 8 << 20
-
 func (c *comparison) compareFile(p *pair) error {
 	fa, fb := c.a.fs.OpenFile(p.a), c.b.fs.OpenFile(p.b)
 	c.problems("first image", fa.Problems())
@@ -97,13 +93,9 @@ func (c *comparison) compareFile(p *pair) error {
 	}
 	f, _ := c.enter(c.key("data", "content", p.path), about{report.Content, remedyContent})
 	f.Whole = false
-	if c.diffed < maxDiffs {
-		if f.Diff, err = contents.Diff(p.path, a, b); err != nil {
-			return fmt.Errorf("%s: %w", p.path, err)
-		}
-		c.diffed += len(f.Diff)
+	if err := c.describe.Describe(c.ctx, f, p.path, a, b, d); err != nil {
+		return fmt.Errorf("%s: %w", p.path, err)
 	}
-	f.A, f.B, f.Note = d.Show(f.Diff)
 	c.differs(p, f, blocksOf(fa) != blocksOf(fb))
 	return nil
 }

@@ -121,7 +121,7 @@ func (c *comparison) dirOwner(n uint32, logical, off int64) ledger.Owned {
 	own := func(f *ledger.Finding, from, to int) ledger.Owned {
 		return ledger.Owned{Finding: f, Start: start + int64(from), End: start + int64(to)}
 	}
-	p := c.byA[n]
+	p := c.pairOf(n)
 	path := c.a.paths[n]
 	if d.sum >= 0 && o >= d.sum && o < d.sum+4 {
 		return own(c.dirChecksum(p, n, path), d.sum, d.sum+4)
@@ -269,7 +269,7 @@ func (c *comparison) dirChecksum(p *pair, n uint32, path string) *ledger.Finding
 	causes := c.dirCauses(p)
 	causes = append(causes, c.slack[n], c.seed)
 	if p != nil {
-		causes = append(causes, p.owners["i_generation"])
+		causes = append(causes, p.owner("i_generation"))
 		if p.a.Number != p.b.Number {
 			causes = append(causes, c.numbered)
 		}

@@ -41,6 +41,7 @@ func (c *comparison) compareInode(p *pair) error {
 	if !p.inOrder && p.a.Raw.Type() == tree.Directory {
 		c.ordered = append(c.ordered, p)
 	}
+	p.unload()
 	return nil
 }
 
@@ -177,11 +178,31 @@ func present(list []*ledger.Finding) []*ledger.Finding {
 	return out
 }
 
+// fieldOwner is the finding of one of an inode's fields.
+type fieldOwner struct {
+	name string
+	f    *ledger.Finding
+}
+
+// own says that a field of the pair's inodes is f's.
 func (p *pair) own(name string, f *ledger.Finding) {
-	if p.owners == nil {
-		p.owners = map[string]*ledger.Finding{}
+	for i := range p.owners {
+		if p.owners[i].name == name {
+			p.owners[i].f = f
+			return
+		}
 	}
-	p.owners[name] = f
+	p.owners = append(p.owners, fieldOwner{name, f})
+}
+
+// owner is the finding of a field; nil where there is none.
+func (p *pair) owner(name string) *ledger.Finding {
+	for _, o := range p.owners {
+		if o.name == name {
+			return o.f
+		}
+	}
+	return nil
 }
 
 // blockMap notes that i_block differs: another device number, another target,

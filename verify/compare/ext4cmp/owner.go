@@ -171,7 +171,7 @@ func (c *comparison) elsewhere(ra, rb ext4.Region) *ledger.Finding {
 		if s.side == c.b {
 			n = c.twinBack[n]
 		}
-		p := c.byA[n]
+		p := c.pairOf(n)
 		if p == nil {
 			continue
 		}
@@ -304,7 +304,7 @@ func (c *comparison) inodeOwner(r ext4.Region, off, logical int64) ledger.Owned 
 // inodeField answers for a byte of an inode that is the same file's on both
 // sides.
 func (c *comparison) inodeField(n uint32, in int, base int64) ledger.Owned {
-	p := c.byA[n]
+	p := c.pairOf(n)
 	fl := field.Field{Name: "xattrs", Offset: in, Length: c.a.fs.InodeSize() - in}
 	if p != nil {
 		if end := fieldsEnd(p.a.Raw); in < end && in < ext4.InodeLayout.Size() {
@@ -336,13 +336,13 @@ func (c *comparison) inodeField(n uint32, in int, base int64) ledger.Owned {
 		return c.xattrSlot(p, ext4.InodeTable, in, base)
 	}
 	for _, name := range []string{fl.Name, inodeHalves[fl.Name]} {
-		if f := p.owners[name]; f != nil {
+		if f := p.owner(name); f != nil {
 			return own(f)
 		}
 	}
 	switch fl.Name {
 	case "i_block":
-		if f := p.owners["i_rdev"]; f != nil {
+		if f := p.owner("i_rdev"); f != nil {
 			return own(f)
 		}
 		if p.content != nil {
@@ -394,7 +394,7 @@ func (c *comparison) xattrSlot(p *pair, structure ext4.Structure, in int, at int
 }
 
 func (c *comparison) contentOwner(r ext4.Region) *ledger.Finding {
-	if p := c.byA[r.Inode]; p != nil && p.content != nil {
+	if p := c.pairOf(r.Inode); p != nil && p.content != nil {
 		return p.content
 	}
 	structure, name := "data", "content"
@@ -407,7 +407,7 @@ func (c *comparison) contentOwner(r ext4.Region) *ledger.Finding {
 // mapOwner answers for a block of an inode's map: its checksum, or where the
 // content lies.
 func (c *comparison) mapOwner(r ext4.Region, off int64) ledger.Owned {
-	p := c.byA[r.Inode]
+	p := c.pairOf(r.Inode)
 	structure := r.Structure.String()
 	path := c.a.paths[r.Inode]
 	bs := c.a.fs.BlockSize()
@@ -445,7 +445,7 @@ func (c *comparison) mapMoved(p *pair, structure, path string) *ledger.Finding {
 func (c *comparison) mapChecksum(p *pair, structure, path string, r ext4.Region) *ledger.Finding {
 	causes := []*ledger.Finding{c.seed, c.l.Has(c.key(structure, "map", path))}
 	if p != nil {
-		causes = append(causes, p.content, p.owners["i_generation"], p.owners["i_block"])
+		causes = append(causes, p.content, p.owner("i_generation"), p.owner("i_block"))
 		causes = append(causes, p.entries...)
 		if p.a.Number != p.b.Number {
 			causes = append(causes, c.numbered)
@@ -463,7 +463,7 @@ func (c *comparison) mapChecksum(p *pair, structure, path string, r ext4.Region)
 }
 
 func (c *comparison) xattrOwner(r ext4.Region, off int64) ledger.Owned {
-	p := c.byA[r.Inode]
+	p := c.pairOf(r.Inode)
 	in := int(off - r.Start)
 	if in < ext4.XattrHeaderSize {
 		fl := ext4.XattrHeaderLayout.At(in)

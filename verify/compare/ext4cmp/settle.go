@@ -25,6 +25,7 @@ func (c *comparison) settle() {
 	}
 	explained := map[*ledger.Finding]*tally{}
 	for _, p := range c.pairs {
+		c.use(p)
 		for _, name := range p.fields {
 			f := c.times.Of(name, uint64(p.a.Number))
 			if f == nil {
@@ -44,7 +45,7 @@ func (c *comparison) settle() {
 	}
 	for _, p := range c.pairs { // in order, so that the result has one
 		for _, name := range p.fields {
-			f := p.owners[name]
+			f := p.owner(name)
 			if t := explained[f]; t != nil && t.unexplained == 0 {
 				f.Follows(t.causes...)
 			}
@@ -55,6 +56,7 @@ func (c *comparison) settle() {
 	}
 	for _, p := range c.pairs {
 		if p.sum {
+			c.use(p)
 			c.checksum(p)
 		}
 	}
@@ -95,7 +97,7 @@ func (c *comparison) explain(p *pair, name string, links map[uint32][]*ledger.Fi
 		out = append(out, p.xattrs...)
 		out = append(out, links[p.a.Number]...)
 		for _, other := range []string{"i_mode", "i_uid", "i_gid", "i_flags", "i_links_count"} {
-			out = append(out, p.owners[other])
+			out = append(out, p.owner(other))
 		}
 	case "i_mode":
 		// The group's bits are the mask of the ACL.
@@ -155,6 +157,7 @@ func (c *comparison) settleOrder() {
 	hashed := true
 	for _, p := range c.ordered {
 		c.reordered.Member(p.path)
+		c.use(p)
 		c.reordered.At(c.disk(p.a.Offset), 1)
 		p.causes = append(p.causes, c.reordered)
 		hashed = hashed && p.hashed()
@@ -195,14 +198,11 @@ func (c *comparison) checksum(p *pair) {
 
 // ownersInOrder lists the findings of the pair's fields by name.
 func (p *pair) ownersInOrder() []*ledger.Finding {
-	names := make([]string, 0, len(p.owners))
-	for n := range p.owners {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	var out []*ledger.Finding
-	for _, n := range names {
-		out = append(out, p.owners[n])
+	byName := slices.Clone(p.owners)
+	slices.SortFunc(byName, func(x, y fieldOwner) int { return strings.Compare(x.name, y.name) })
+	out := make([]*ledger.Finding, 0, len(byName))
+	for _, o := range byName {
+		out = append(out, o.f)
 	}
 	return out
 }

@@ -70,8 +70,8 @@ func (c *comparison) orphanOwner(r ext4.Region, off int64) ledger.Owned {
 		x, fresh := c.enter(c.key("orphan file", f.Name, ""), about{report.Unknown, "run e2fsck -f: the field does not follow from the block"})
 		if fresh && f.Name == "ob_checksum" {
 			x.Follows(c.l.Has(c.key("orphan file", "inodes", "")), c.seed)
-			if p := c.byA[r.Inode]; p != nil {
-				x.Follows(p.owners["i_generation"])
+			if p := c.pairOf(r.Inode); p != nil {
+				x.Follows(p.owner("i_generation"))
 			}
 		}
 		return ledger.Owned{Finding: x, Start: base + int64(tail+f.Offset), End: base + int64(tail+f.End())}
@@ -90,7 +90,7 @@ func (c *comparison) quotaOwner(r ext4.Region) *ledger.Finding {
 	f.Whole = false
 	f.Follows(c.changes...)
 	for _, p := range c.pairs {
-		f.Follows(p.content, p.owners["i_uid"], p.owners["i_gid"], p.owners["i_projid"])
+		f.Follows(p.content, p.owner("i_uid"), p.owner("i_gid"), p.owner("i_projid"))
 	}
 	return f
 }

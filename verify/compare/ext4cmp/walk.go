@@ -55,7 +55,7 @@ type pair struct {
 	sum     bool              // its checksum differs
 	xattrs  []*ledger.Finding
 	// owners of the inode's differing fields, once they are settled
-	owners map[string]*ledger.Finding
+	owners []fieldOwner
 }
 
 func (c *comparison) walk() error {
@@ -165,6 +165,43 @@ func (p *pair) entry(f *ledger.Finding) {
 	if n := len(p.entries); n < maxCauses && (n == 0 || p.entries[n-1] != f) {
 		p.entries = append(p.entries, f)
 	}
+}
+
+// unload lets go of the pair's inodes, each of which holds on to the part of
+// its table that it was read with: use reads them again.
+func (p *pair) unload() { p.a.Raw, p.b.Raw = nil, nil }
+
+// use makes sure that the pair's inodes are there, until the next pair is used.
+func (c *comparison) use(p *pair) {
+	if c.used != nil && c.used != p {
+		c.used.unload()
+	}
+	c.used = p
+	if p.a.Raw == nil {
+		p.a.Raw = c.a.raw(p.a.Number)
+	}
+	if p.b.Raw == nil {
+		p.b.Raw = c.b.raw(p.b.Number)
+	}
+}
+
+// raw reads an inode that was read before: it reads as zeros where that fails.
+func (s *side) raw(n uint32) ext4.RawInode {
+	d, err := s.fs.Inode(n)
+	if err != nil {
+		return make(ext4.RawInode, s.fs.InodeSize())
+	}
+	return d.Raw
+}
+
+// pairOf is the pair of inode n of A, ready for use; nil where nothing of it
+// differs.
+func (c *comparison) pairOf(n uint32) *pair {
+	p := c.byA[n]
+	if p != nil {
+		c.use(p)
+	}
+	return p
 }
 
 // keep remembers a pair in which something differs.
@@ -417,6 +454,7 @@ func (w *walker) enterLone() error {
 	}
 	for _, p := range c.pairs {
 		if !p.rawEqual {
+			c.use(p)
 			c.compareFields(p)
 		}
 	}

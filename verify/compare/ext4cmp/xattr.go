@@ -203,7 +203,7 @@ func (c *comparison) xattrResidue(p *pair) *ledger.Finding {
 	if len(attributes) > 1 {
 		name, what = "xattr order", about{report.Order, "the order is that of listxattr in the source: set attributes in a fixed order"}
 	}
-	if f := p.owners["xattrs"]; f != nil {
+	if f := p.owner("xattrs"); f != nil {
 		return f
 	}
 	f, _ := c.enter(c.key("inode", name, ""), what)
