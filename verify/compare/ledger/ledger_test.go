@@ -148,6 +148,23 @@ func TestTimesThatMovedTogetherAreOneFinding(t *testing.T) {
 	}
 }
 
+func TestTimesThatMovedAllOverAreFewFindings(t *testing.T) {
+	l := New()
+	var times Times
+	for i := range uint64(5000) {
+		times.Note("i_mtime", i, fmt.Sprintf("/f%d", i), tree.Time{Sec: 1000}, tree.Time{Sec: 1000 + int64(i)*10}, int64(i))
+		times.Note("i_mtime", 10000+i, fmt.Sprintf("/g%d", i), tree.Time{Sec: 1000}, tree.Time{Sec: 200000}, int64(i))
+	}
+	times.Settle(l, Key{Format: "ext4", Structure: "inode"}, func(*Finding) {})
+	fs := l.Findings()
+	if len(fs) != 2 || fs[0].Count+fs[1].Count != 10000 {
+		t.Errorf("%d findings, want one of those that moved together and one of the others", len(fs))
+	}
+	if times.Of("i_mtime", 3) == nil || times.Of("i_mtime", 3) == times.Of("i_mtime", 10003) {
+		t.Error("a time that moved alone is in the finding of those that moved together")
+	}
+}
+
 func TestEqualChangesAreOneFinding(t *testing.T) {
 	l := New()
 	var v Values

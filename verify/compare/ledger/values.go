@@ -20,17 +20,31 @@ const movedTogether = 2
 // is the field that varies, not some files' values.
 const fewPairs = 8
 
+// fewGroups is how many groups of times that moved together a field may have
+// in a partition before the small ones are one finding.
+const fewGroups = 16
+
 // Times collects the times that differ in many objects, so that those that
 // moved together become one finding.
 type Times struct {
 	items []timeItem
-	of    map[objectField]*Finding
+	of    byField
 }
 
 // objectField is a field of an object.
 type objectField struct {
 	field  string
 	object uint64
+}
+
+// byField holds the findings of objects' fields.
+type byField map[string]map[uint64]*Finding
+
+func (m byField) set(o objectField, f *Finding) {
+	if m[o.field] == nil {
+		m[o.field] = map[uint64]*Finding{}
+	}
+	m[o.field][o.object] = f
 }
 
 type timeItem struct {
@@ -50,14 +64,14 @@ func (t *Times) Note(fieldName string, object uint64, file string, a, b tree.Tim
 // Of is the finding that the noted time became. It is nil before Settle, and
 // for what was not noted.
 func (t *Times) Of(fieldName string, object uint64) *Finding {
-	return t.of[objectField{fieldName, object}]
+	return t.of[fieldName][object]
 }
 
 // Settle enters the findings: for each field, one for each group of objects
 // whose times differ by about the same. key names a group's finding; fill
 // completes it (cause and remedy).
 func (t *Times) Settle(l *Ledger, key Key, fill func(f *Finding)) {
-	t.of = make(map[objectField]*Finding, len(t.items))
+	t.of = byField{}
 	sort.SliceStable(t.items, func(i, j int) bool {
 		a, b := t.items[i], t.items[j]
 		if a.field != b.field {
@@ -69,22 +83,54 @@ func (t *Times) Settle(l *Ledger, key Key, fill func(f *Finding)) {
 		return a.object < b.object
 	})
 	for start := 0; start < len(t.items); {
-		end := start + 1
-		for end < len(t.items) && t.items[end].field == t.items[start].field && t.items[end].delta()-t.items[end-1].delta() <= movedTogether {
-			end++
+		end := start
+		var groups [][]timeItem
+		for end < len(t.items) && t.items[end].field == t.items[start].field {
+			first := end
+			for end++; end < len(t.items) && t.items[end].field == t.items[start].field && t.items[end].delta()-t.items[end-1].delta() <= movedTogether; {
+				end++
+			}
+			groups = append(groups, t.items[first:end])
 		}
-		t.settleGroup(l, key, t.items[start:end], fill)
+		if len(groups) <= fewGroups {
+			for _, g := range groups {
+				t.settleGroup(l, key, g, "", fill)
+			}
+		} else {
+			t.settleMany(l, key, t.items[start:end], groups, fill)
+		}
 		start = end
 	}
 	t.items = nil
 }
 
-func (t *Times) settleGroup(l *Ledger, key Key, group []timeItem, fill func(f *Finding)) {
+// settleMany enters the groups of a field that has many of them: a finding for
+// each that is a large part of all, and one for the rest.
+func (t *Times) settleMany(l *Ledger, key Key, all []timeItem, groups [][]timeItem, fill func(f *Finding)) {
+	var rest []timeItem
+	for _, g := range groups {
+		if len(g) > len(all)/fewGroups {
+			t.settleGroup(l, key, g, "", fill)
+		} else {
+			rest = append(rest, g...)
+		}
+	}
+	if len(rest) > 0 {
+		t.settleGroup(l, key, rest, "various", fill)
+	}
+}
+
+// settleGroup enters the finding of a group. part tells it from the field's
+// others; where it is empty, the least difference of the group does.
+func (t *Times) settleGroup(l *Ledger, key Key, group []timeItem, part string, fill func(f *Finding)) {
 	key.Field = group[0].field
-	if len(group) == 1 {
+	switch {
+	case len(group) == 1:
 		key.File = group[0].file
-	} else {
+	case part == "":
 		key.File, key.Part = "", fmt.Sprintf("%+ds", group[0].delta())
+	default:
+		key.File, key.Part = "", part
 	}
 	f, _ := l.Of(key)
 	sort.SliceStable(group, func(i, j int) bool { return group[i].at < group[j].at })
@@ -93,7 +139,7 @@ func (t *Times) settleGroup(l *Ledger, key Key, group []timeItem, fill func(f *F
 	for _, it := range group {
 		f.Member(it.file)
 		f.At(it.at, 4)
-		t.of[it.objectField] = f
+		t.of.set(it.objectField, f)
 		loA, hiA = earlier(loA, it.a), later(hiA, it.a)
 		loB, hiB = earlier(loB, it.b), later(hiB, it.b)
 		loD, hiD = min(loD, it.delta()), max(hiD, it.delta())
@@ -176,7 +222,7 @@ func showSeconds(sec int64) string {
 // finding.
 type Values struct {
 	items []valueItem
-	of    map[objectField]*Finding
+	of    byField
 }
 
 type valueItem struct {
@@ -193,14 +239,14 @@ func (v *Values) Note(fieldName string, object uint64, file, a, b string, at int
 // Of is the finding that the noted value became. It is nil before Settle, and
 // for what was not noted.
 func (v *Values) Of(fieldName string, object uint64) *Finding {
-	return v.of[objectField{fieldName, object}]
+	return v.of[fieldName][object]
 }
 
 // Settle enters the findings: for each field one for each pair of values, or
 // one for all where there are many pairs. key names a group's finding; fill
 // completes it.
 func (v *Values) Settle(l *Ledger, key Key, fill func(f *Finding)) {
-	v.of = make(map[objectField]*Finding, len(v.items))
+	v.of = byField{}
 	type pair struct{ field, a, b string }
 	groups := map[pair][]valueItem{}
 	pairs := map[string]map[pair]bool{}
@@ -261,7 +307,7 @@ func (v *Values) settleGroup(l *Ledger, key Key, group []valueItem, part, a, b s
 	for _, it := range group {
 		f.Member(it.file)
 		f.At(it.at, 1)
-		v.of[it.objectField] = f
+		v.of.set(it.objectField, f)
 	}
 	fill(f)
 }
