@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/internal/diffoscope"
 	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify"
 	"github.com/reprodisk/reprodisk/verify/compare"
@@ -11,6 +12,7 @@ import (
 func (a *app) diffCommand() *cobra.Command {
 	var reports reportFlags
 	var open split.OpenOptions
+	var askDiffoscope bool
 	cmd := &cobra.Command{
 		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
@@ -27,7 +29,15 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer reports.discard()
-			r, err := verify.Diff(cmd.Context(), args[0], args[1], compare.Options{Progress: a.progress.show, Open: open})
+			opt := compare.Options{Progress: a.progress.show, Open: open}
+			if askDiffoscope {
+				program, err := diffoscope.Find()
+				if err != nil {
+					return err
+				}
+				opt.Ask = program.Ask
+			}
+			r, err := verify.Diff(cmd.Context(), args[0], args[1], opt)
 			if err != nil {
 				return err
 			}
@@ -37,5 +47,6 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 	}
 	reports.add(cmd.Flags())
 	addOpenFlags(cmd.Flags(), &open)
+	cmd.Flags().BoolVar(&askDiffoscope, "diffoscope", false, "hand files whose content differs to diffoscope, and show what it says")
 	return cmd
 }

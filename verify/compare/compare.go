@@ -23,6 +23,9 @@ type Options struct {
 	// Open says how far the images of two folders may be followed into other
 	// files.
 	Open split.OpenOptions
+	// Ask, where not nil, says what another program says about two versions of
+	// a file; see contents.Describer.
+	Ask func(ctx context.Context, path string, a, b io.Reader) (string, error)
 }
 
 func (o Options) stage(name string) scan.Progress {
@@ -250,7 +253,7 @@ func (d *disks) compareVolume(v *volume) error {
 		}
 		return nil
 	}
-	p := ledger.Pair{Partition: v.number, A: ledgerSide(d.a, v.a), B: ledgerSide(d.b, v.b), Cause: d.tables.Place[v.number]}
+	p := ledger.Pair{Partition: v.number, A: ledgerSide(d.a, v.a), B: ledgerSide(d.b, v.b), Cause: d.tables.Place[v.number], Ask: d.opt.Ask}
 	v.aligned = p.A.Base == p.B.Base
 	p.Aligned = v.aligned
 	var cmpA, cmpB string
