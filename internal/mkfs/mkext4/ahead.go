@@ -2,7 +2,6 @@ package mkext4
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math/bits"
@@ -11,30 +10,45 @@ import (
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
-// Reading ahead hides the time that opening a small file takes. Its memory is
-// bounded by aheadFiles buffers of aheadBytes; the files come out in the order
-// in which they went in, so that nothing depends on who was faster.
+// Reading ahead hides the time that opening a small file takes. Files go from
+// one goroutine to the next in batches, because handing over each by itself
+// takes longer than reading it. The memory is bounded by aheadBatches buffers
+// of batchBytes; the files come out in the order in which they went in, so that
+// nothing depends on who was faster.
 const (
 	aheadBytes   = 64 * blockSize // of a file that is read ahead, at most
-	aheadFiles   = 48
+	aheadBatches = 24
 	aheadReaders = 4
+
+	batchFiles = 32
+	batchBytes = 2 * aheadBytes
 )
 
 // smallFile is a file that has been read ahead.
 type smallFile struct {
 	*tree.Inode
-	buf   []byte // aheadBytes and one more, to see that the file is not longer
-	data  uint64 // bit i: block i holds anything but zeros
-	err   error
+	buf  []byte // its part of the batch's buffer: slot(Size) bytes
+	data uint64 // bit i: block i holds anything but zeros
+	err  error
+}
+
+// batch is some files that follow one another, no other small file between.
+type batch struct {
+	files []smallFile // at most batchFiles
+	size  int         // bytes of buf that they take
+	buf   []byte
 	ready chan struct{}
 }
 
 // ahead reads small files in the background.
 type ahead struct {
-	order chan *smallFile // in the order of the files
-	free  chan *smallFile
+	order chan *batch // in the order of the files
+	free  chan *batch
 	stop  context.CancelFunc
 	wait  sync.WaitGroup
+
+	current *batch // being handed out
+	given   int    // files of current that have been
 }
 
 // small tells whether a file is read ahead.
@@ -42,28 +56,31 @@ func small(i *tree.Inode) bool {
 	return i.Type() == tree.Regular && i.Size > 0 && i.Size <= aheadBytes
 }
 
+// slot is how many bytes of a buffer a file of size bytes takes: whole blocks,
+// and at least one byte more than the file has, to see that it is not longer.
+func slot(size int64) int { return int(size/blockSize+1) * blockSize }
+
 func readAhead(ctx context.Context, objects []object) *ahead {
 	ctx, stop := context.WithCancel(ctx)
 	a := &ahead{
-		order: make(chan *smallFile, aheadFiles),
-		free:  make(chan *smallFile, aheadFiles),
+		order: make(chan *batch, aheadBatches),
+		free:  make(chan *batch, aheadBatches),
 		stop:  stop,
 	}
-	for range aheadFiles {
-		a.free <- &smallFile{ready: make(chan struct{}, 1)}
+	for range aheadBatches {
+		a.free <- &batch{ready: make(chan struct{}, 1)}
 	}
-	work := make(chan *smallFile, aheadFiles)
+	work := make(chan *batch, aheadBatches)
 	a.wait.Go(func() {
 		defer close(work)
-		for i := range objects {
-			if !small(objects[i].Inode) {
-				continue
-			}
+		for len(objects) > 0 {
 			select {
-			case f := <-a.free:
-				f.Inode = objects[i].Inode
-				a.order <- f // never blocks: there are no more files than room
-				work <- f
+			case b := <-a.free:
+				objects = b.collect(objects)
+				if len(b.files) > 0 {
+					a.order <- b // never blocks: there are no more batches than room
+					work <- b
+				}
 			case <-ctx.Done():
 				return
 			}
@@ -71,29 +88,34 @@ func readAhead(ctx context.Context, objects []object) *ahead {
 	})
 	for range aheadReaders {
 		a.wait.Go(func() {
-			for f := range work {
-				if f.err = ctx.Err(); f.err == nil {
-					f.read()
-				}
-				f.ready <- struct{}{}
+			for b := range work {
+				b.read(ctx)
+				b.ready <- struct{}{}
 			}
 		})
 	}
 	return a
 }
 
-// next is the next file in order. The caller gives it back with done.
+// next is the next file in order. It is valid until next is called again.
 func (a *ahead) next(ctx context.Context) (*smallFile, error) {
-	select {
-	case f := <-a.order:
-		<-f.ready
-		return f, f.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if a.current != nil && a.given == len(a.current.files) {
+		a.free <- a.current // never blocks either
+		a.current = nil
 	}
+	if a.current == nil {
+		select {
+		case a.current = <-a.order:
+			<-a.current.ready
+			a.given = 0
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	f := &a.current.files[a.given]
+	a.given++
+	return f, f.err
 }
-
-func (a *ahead) done(f *smallFile) { a.free <- f }
 
 // close ends the readers, and returns when no source is open any more.
 func (a *ahead) close() {
@@ -101,17 +123,51 @@ func (a *ahead) close() {
 	a.wait.Wait()
 }
 
-func (f *smallFile) read() {
-	if f.buf == nil {
-		f.buf = make([]byte, aheadBytes+1)
+// collect fills the batch with the first small files of objects, as many as
+// there is room for, and returns the objects behind them.
+func (b *batch) collect(objects []object) []object {
+	b.files, b.size = b.files[:0], 0
+	for n := range objects {
+		i := objects[n].Inode
+		if !small(i) {
+			continue
+		}
+		if len(b.files) == batchFiles || b.size+slot(i.Size) > batchBytes {
+			return objects[n:]
+		}
+		b.files = append(b.files, smallFile{Inode: i})
+		b.size += slot(i.Size)
 	}
+	return nil
+}
+
+// read reads the files up to the first that fails.
+func (b *batch) read(ctx context.Context) {
+	if len(b.buf) < b.size {
+		b.buf = make([]byte, max(b.size, min(2*len(b.buf), batchBytes)))
+	}
+	buf := b.buf
+	for n := range b.files {
+		f := &b.files[n]
+		size := slot(f.Size)
+		f.buf, buf = buf[:size:size], buf[size:]
+		if f.err = ctx.Err(); f.err == nil {
+			f.read()
+		}
+		if f.err != nil {
+			return
+		}
+	}
+}
+
+func (f *smallFile) read() {
 	r, err := f.Content.Open()
 	if err != nil {
 		f.err = &sourceError{f.Inode, err}
 		return
 	}
 	n, err := io.ReadFull(r, f.buf[:f.Size+1])
-	if cerr := r.Close(); err == nil || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if cerr := r.Close(); err == nil || atEnd(err) {
 		err = cerr
 	}
 	switch {

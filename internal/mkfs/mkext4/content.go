@@ -101,10 +101,18 @@ func (w *writer) writeLarge(ctx context.Context, m *fileMap, i *tree.Inode) (err
 	}
 	// One byte more than there should be tells whether the source has grown.
 	var probe [1]byte
-	if n, _ := r.ReadAt(probe[:], i.Size); n > 0 {
+	n, err := r.ReadAt(probe[:], i.Size)
+	switch {
+	case n > 0:
 		return sizeChanged(i, i.Size+1)
+	case err != nil && !atEnd(err):
+		return &sourceError{i, fmt.Errorf("read at offset %d: %w", i.Size, err)}
 	}
 	return nil
+}
+
+func atEnd(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // copyChunk reads a piece of a file to where it most probably goes, moves its
@@ -116,12 +124,14 @@ func (w *writer) copyChunk(m *fileMap, i *tree.Inode, r io.ReaderAt, off, end in
 		return 0, err
 	}
 	want := int(min(int64(len(room)), end-off))
+	// A reader may give all bytes and an error with them: the end of the file
+	// comes so, and so may a disk's complaint about what it has read.
 	n, err := r.ReadAt(room[:want], off)
-	if n < want {
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return 0, sizeChanged(i, off+int64(n))
-		}
+	switch {
+	case err != nil && !atEnd(err):
 		return 0, &sourceError{i, fmt.Errorf("read at offset %d: %w", off, err)}
+	case n < want:
+		return 0, sizeChanged(i, off+int64(n))
 	}
 	blocks := (n + blockSize - 1) / blockSize
 	clear(room[n : blocks*blockSize])

@@ -359,7 +359,6 @@ func (w *writer) writeContent(ctx context.Context, m *fileMap, i *tree.Inode, fi
 		return err
 	}
 	err = w.writeSmall(m, f)
-	files.done(f)
 	w.advance(i.Size)
 	return err
 }
