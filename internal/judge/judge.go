@@ -62,7 +62,6 @@ var Packages = map[string]string{
 	"sgdisk":      "gdisk",
 	"tune2fs":     "e2fsprogs",
 	"umount":      "mount",
-	"xxd":         "xxd",
 	"setpriv":     "util-linux",
 	"mksquashfs":  "squashfs-tools",
 	"unsquashfs":  "squashfs-tools",
