@@ -72,6 +72,7 @@ func TestWithNix(t *testing.T) {
 		{"real Nix accepts the root", checkRealNixAcceptsTheRoot},
 		{"as nixos-install", checkAsNixosInstall},
 		{"hard links stay", checkHardLinksStay},
+		{"spec", checkSpec},
 		{"verify", checkVerify}, // changes the store
 	} {
 		t.Run(c.name, func(t *testing.T) { c.check(t, s) })

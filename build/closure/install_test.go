@@ -40,7 +40,7 @@ type listed []Path
 func (l listed) Closure(context.Context, []string) ([]Path, error) { return l, nil }
 func (l listed) String() string                                    { return "a list" }
 
-func at(t *testing.T, root *tree.Node, p string) *tree.Node {
+func nodeAt(t *testing.T, root *tree.Node, p string) *tree.Node {
 	t.Helper()
 	n := root
 	for _, name := range splitPath(p) {
@@ -67,12 +67,12 @@ func TestCanonical(t *testing.T) {
 		t.Fatal(err)
 	}
 	for p, mode := range map[string]uint32{"": 0o040555, "/bin": 0o040555, "/bin/tool": 0o100555, "/text": 0o100444, "/link": 0o120777} {
-		n := at(t, root, pathA+p)
+		n := nodeAt(t, root, pathA+p)
 		if n.Mode != mode || n.Mtime != (tree.Time{Sec: 1}) || n.Ctime != (tree.Time{Sec: epoch}) || n.UID != 0 || n.GID != 0 {
 			t.Errorf("%s: mode %o, times %v %v, owner %d:%d", p, n.Mode, n.Mtime, n.Ctime, n.UID, n.GID)
 		}
 	}
-	if n := at(t, root, StoreDir); n.Mode != 0o041775 || n.GID != 30000 || n.Mtime.Sec != epoch {
+	if n := nodeAt(t, root, StoreDir); n.Mode != 0o041775 || n.GID != 30000 || n.Mtime.Sec != epoch {
 		t.Errorf("the store: %o, group %d, %v", n.Mode, n.GID, n.Mtime)
 	}
 	// No system: nothing that says that one is there.
@@ -111,16 +111,16 @@ func TestInstallOntoContents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at(t, root, "/data"+pathA).Mode != 0o040555 || at(t, root, "/data").Mode != 0o040711 || at(t, root, "/etc").Mode != 0o040750 {
+	if nodeAt(t, root, "/data"+pathA).Mode != 0o040555 || nodeAt(t, root, "/data").Mode != 0o040711 || nodeAt(t, root, "/etc").Mode != 0o040750 {
 		t.Error("folders of the contents changed")
 	}
-	if n := at(t, root, "/etc/NIXOS"); n.Size != 4 || n.Mode != 0o100600 {
+	if n := nodeAt(t, root, "/etc/NIXOS"); n.Size != 4 || n.Mode != 0o100600 {
 		t.Error("a file that is there was not left alone")
 	}
-	if n := at(t, root, "/etc/nixos/configuration.nix"); n.Size != 3 || n.Mode != 0o100644 || len(n.Xattrs) != 0 {
+	if n := nodeAt(t, root, "/etc/nixos/configuration.nix"); n.Size != 3 || n.Mode != 0o100644 || len(n.Xattrs) != 0 {
 		t.Errorf("configuration.nix: %d bytes, %o", n.Size, n.Mode)
 	}
-	if n := at(t, root, "/data/nix/var/nix/profiles/system"); n.Target != "system-1-link" {
+	if n := nodeAt(t, root, "/data/nix/var/nix/profiles/system"); n.Target != "system-1-link" {
 		t.Error(n.Target)
 	}
 }
@@ -189,7 +189,7 @@ func TestSameTree(t *testing.T) {
 		if err := c.Install(context.Background(), root, System{}, Options{Epoch: 1, StoreRoot: from, Workers: 1 + 3*i}); err != nil {
 			t.Fatal(err)
 		}
-		r, err := at(t, root, "/nix/var/nix/db/db.sqlite").Content.Open()
+		r, err := nodeAt(t, root, "/nix/var/nix/db/db.sqlite").Content.Open()
 		if err != nil {
 			t.Fatal(err)
 		}

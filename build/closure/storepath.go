@@ -142,7 +142,7 @@ func Find(storeRoot, p string) (string, error) {
 			if _, err := os.Lstat(at); err != nil {
 				return "", fmt.Errorf("%s: %w", p, pathError(err))
 			}
-			return "", fmt.Errorf("%s: does not lie in the Nix store", p)
+			return "", fmt.Errorf("%s: %w", p, errElsewhere)
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(at), target)
@@ -151,6 +151,8 @@ func Find(storeRoot, p string) (string, error) {
 	}
 	return "", fmt.Errorf("%s: goes through more than 40 links: they loop", p)
 }
+
+var errElsewhere = errors.New("does not lie in the Nix store")
 
 // pathError drops a path that the message already names.
 func pathError(err error) error {

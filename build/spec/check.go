@@ -66,6 +66,9 @@ func (s *Spec) check() error {
 	if _, given := s.at["bootContents"]; given && s.PartitionTableType != TableEFIXBootldr {
 		return s.Errorf("bootContents", "the layout %s has no XBOOTLDR partition; only efixbootldr has", s.PartitionTableType)
 	}
+	if err := s.checkClosure(); err != nil {
+		return err
+	}
 	return s.checkLoader()
 }
 

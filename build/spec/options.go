@@ -77,6 +77,8 @@ func options() []option {
 		},
 		{"system", orNull(text(func(s *Spec) *string { return &s.System })), func(s *Spec) bool { return s.System != "" }},
 		{"channel", orNull(text(func(s *Spec) *string { return &s.Channel })), func(s *Spec) bool { return s.Channel != "" }},
+		{"registration", orNull(text(func(s *Spec) *string { return &s.Registration })), nil},
+		{"storeRoot", orNull(text(func(s *Spec) *string { return &s.StoreRoot })), nil},
 		{"espFat", choice(func(s *Spec) *string { return &s.EspFat }, FAT32, FATAuto, FAT12, FAT16), nil},
 		{"espContents", contents(func(s *Spec) *[]Content { return &s.EspContents }, false), nil},
 		{"bootContents", contents(func(s *Spec) *[]Content { return &s.BootContents }, false), nil},

@@ -58,7 +58,9 @@ type Spec struct {
 	CopyChannel        bool
 	Channel            string
 	AdditionalPaths    []string
-	System             string // the toplevel's store path; empty: none
+	System             string // the toplevel's store path, or a link to it; empty: none
+	Registration       string // what the store paths need; empty: the store's own database tells
+	StoreRoot          string // the folder that stands for / above the store; empty: / itself
 	SourceDateEpoch    *int64 // seconds since 1970; nil: see Epoch
 
 	file string
@@ -165,7 +167,5 @@ func (s *Spec) settle() {
 			s.BootLoader = LoaderGuest
 		}
 	}
-	if !given("copyChannel") {
-		s.CopyChannel = s.System != ""
-	}
+	s.settleClosure()
 }

@@ -31,8 +31,8 @@ func TestDefaultsAreTheSeeds(t *testing.T) {
 	if s.InstallBootLoader || s.CopyChannel {
 		t.Error("without a system there is no boot loader and no channel")
 	}
-	if s := parse(t, "system: /nix/store/x"); !s.InstallBootLoader || !s.CopyChannel {
-		t.Error("with a system both are the default, as in the seed")
+	if s := parse(t, "system: /nix/store/x\nchannel: /nixpkgs"); !s.InstallBootLoader || !s.CopyChannel {
+		t.Error("with a system and a channel both are the default")
 	}
 	if s := parse(t, "{onlyNixStore: true, system: /s, installBootLoader: false}"); s.Label != "nix-store" {
 		t.Error(s.Label)
