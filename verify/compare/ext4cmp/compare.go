@@ -198,7 +198,7 @@ const maxCauses = 64
 
 // changed notes a finding that changes what is allocated.
 func (c *comparison) changed(f *ledger.Finding) {
-	if n := len(c.changes); n < maxCauses && (n == 0 || c.changes[n-1] != f) {
+	if n := len(c.changes); f != nil && n < maxCauses && (n == 0 || c.changes[n-1] != f) {
 		c.changes = append(c.changes, f)
 	}
 }

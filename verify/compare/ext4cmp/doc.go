@@ -10,7 +10,10 @@
 //   - dir.go: the order of directories, and what lies in their blocks;
 //   - xattr.go: extended attributes by name;
 //   - group.go: group descriptors and bitmaps;
+//   - xattrshow.go: attributes' values as getfacl and getcap show them;
 //   - journal.go: the journal's superblock and its log;
+//   - special.go: MMP block, orphan file, quota files, values in inodes of
+//     their own, content in inodes;
 //   - settle.go: what moved together becomes one finding, and what follows
 //     from what;
 //   - owner.go: the finding that a differing byte belongs to.
@@ -19,7 +22,8 @@
 // (or s_checksum_seed) that it starts from. Sizes, block counts and maps follow
 // content; bitmaps and counts follow what was added, removed, grown or placed
 // elsewhere; the order of hashed directories follows the hash seed; backups
-// follow the primary copy; a time that moved alone, in a file whose content or
+// follow the primary copy; a copy in the journal follows what owns the same
+// byte of the block that it is a copy of; a time that moved alone, in a file whose content or
 // a directory whose entries differ, follows those.
 //
 // Field names are the kernel's, as package ext4 declares them. A file that no

@@ -81,6 +81,9 @@ func (c *comparison) compareJournal() error {
 		switch x.Field {
 		case "s_head", "s_start", "s_feature_incompat", "s_feature_compat", "s_checksum_type":
 			x.Follows(c.journal.super["s_sequence"])
+			if x.Field == "s_head" { // as much was logged as blocks were written
+				x.Follows(c.placed).Follows(c.changes...)
+			}
 		}
 	}
 	if sum != nil {

@@ -31,7 +31,13 @@ func (c *comparison) settle() {
 			if f == nil {
 				f = c.values.Of(name, uint64(p.a.Number))
 			}
-			if f == nil {
+			if f == nil { // a directory's size, that follows from its order
+				if causes := c.explain(p, name, links); len(causes) > 0 {
+					f := c.consequence("inode", name, causes...)
+					f.Member(p.path)
+					p.own(name, f)
+					c.changed(c.reordered)
+				}
 				continue
 			}
 			p.own(name, f)
