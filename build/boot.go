@@ -14,6 +14,11 @@ import (
 // planBoot says what keeps the boot partitions from being made, before
 // anything is written.
 func (b *builder) planBoot() error {
+	if b.bios != nil {
+		if err := b.bios.Check(b.layout); err != nil {
+			return b.spec.Errorf("grub", "%v", err)
+		}
+	}
 	for _, p := range b.layout.Partitions {
 		name, ok := bootNames[p.Role]
 		if !ok {
@@ -34,7 +39,7 @@ func (b *builder) planBoot() error {
 		case errors.As(err, &small):
 			return b.bootFull(p, small.Missing)
 		case err != nil:
-			return b.spec.Errorf(name.contents, "%v", err)
+			return b.spec.Errorf(b.brings(p.Role), "%v", err)
 		}
 	}
 	return nil
@@ -46,7 +51,19 @@ func (b *builder) bootFull(p partition.Partition, missing int64) error {
 	if p.Role == partition.ESP && b.spec.PartitionTableType == spec.TableEFIXBootldr {
 		remedy = "with efixbootldr it always has this size, and kernels belong into bootContents"
 	}
-	return b.spec.Errorf(name.contents, "they do not fit into the %s of %d bytes: %d bytes are missing; %s", name.title, p.Length(), missing, remedy)
+	return b.spec.Errorf(b.brings(p.Role), "they do not fit into the %s of %d bytes: %d bytes are missing; %s", name.title, p.Length(), missing, remedy)
+}
+
+// brings is the option by which most gets onto a boot partition.
+func (b *builder) brings(r partition.Role) string {
+	option := bootNames[r].contents
+	if _, given := b.spec.At(option); given {
+		return option
+	}
+	if b.spec.SystemdBoot != nil {
+		return "systemdBoot"
+	}
+	return "grub"
 }
 
 // nowhere takes what is written and forgets it.

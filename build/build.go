@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reprodisk/reprodisk/build/boot"
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkext4"
@@ -52,9 +53,10 @@ func (o Options) phase(name string) func(done, total int64) {
 
 // Result is what a build has made.
 type Result struct {
-	Image  string // path of the image
-	Size   int64  // of the disk, in bytes
-	Layout partition.Layout
+	Image     string // path of the image
+	Variables string // path of the firmware's variables; empty: none are asked for
+	Size      int64  // of the disk, in bytes
+	Layout    partition.Layout
 }
 
 // Build makes the image of a spec. An image that is there already is replaced
@@ -66,28 +68,53 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	if err := s.Unbuilt(); err != nil {
 		return Result{}, err
 	}
-	seconds, err := s.Epoch(opt.SourceDateEpoch)
+	fresh, seconds, err := outset(s, opt.SourceDateEpoch)
 	if err != nil {
 		return Result{}, err
 	}
-	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}}
+	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}, chance: fresh}
 	opt.phase("staging")
 	if b.trees, err = stageAll(ctx, s, seconds, opt); err != nil {
+		return Result{}, err
+	}
+	if err := b.placeLoader(ctx); err != nil {
 		return Result{}, err
 	}
 	opt.phase("planning")
 	if err := b.plan(); err != nil {
 		return Result{}, err
 	}
+	if err := b.freshTable(); err != nil {
+		return Result{}, err
+	}
+	if err := b.planVariables(); err != nil {
+		return Result{}, err
+	}
 	opt.warn(b.layout.Warnings)
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	path, err := writeFile(ctx, opt.OutDir, ImageName, func(o *output) error { return b.write(ctx, o) })
+	r := Result{Size: b.layout.DiskSize, Layout: b.layout}
+	image := func() (err error) {
+		r.Image, err = b.image(ctx)
+		return err
+	}
+	if b.variables == nil {
+		err = image()
+	} else {
+		// The image is made while the variables wait under another name, so
+		// that either both are there or none.
+		r.Variables, err = writeFile(ctx, opt.OutDir, VariablesName, func(o *output) error {
+			if _, err := o.WriteAt(b.variables, 0); err != nil {
+				return err
+			}
+			return image()
+		})
+	}
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Image: path, Size: b.layout.DiskSize, Layout: b.layout}, nil
+	return r, nil
 }
 
 // builder is one build under way.
@@ -95,8 +122,12 @@ type builder struct {
 	spec   *spec.Spec
 	opt    Options
 	epoch  tree.Time
+	chance *chance // nil: identifiers are derived from the spec
 	trees  map[partition.Role]*tree.Node
 	layout partition.Layout
+
+	bios      *boot.BIOS // GRUB's images for a BIOS; nil: none
+	variables []byte     // of the firmware; nil: none
 }
 
 // write makes the disk on an empty file.
@@ -106,6 +137,11 @@ func (b *builder) write(ctx context.Context, o *output) error {
 	}
 	if err := partition.Write(o, b.layout); err != nil {
 		return err
+	}
+	if b.bios != nil {
+		if err := b.bios.Write(o, b.layout); err != nil {
+			return err
+		}
 	}
 	for _, p := range b.layout.Partitions {
 		if err := b.filesystem(ctx, o, p); err != nil {
@@ -139,5 +175,5 @@ func (b *builder) filesystem(ctx context.Context, o *output, p partition.Partiti
 		}
 		return err
 	}
-	return nil // the BIOS boot partition stays empty
+	return nil // the BIOS boot partition has no filesystem
 }

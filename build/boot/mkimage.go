@@ -28,7 +28,7 @@ func makeImage(ctx context.Context, platform, dir, prefix string, more []string)
 	made := filepath.Join(temp, "image") // it syncs what it writes, which a pipe does not take
 	args := append([]string{"-O", platform, "-d", dir, "-p", prefix, "-o", made}, modules...)
 	cmd := exec.CommandContext(ctx, "grub-mkimage", append(args, more...)...)
-	cmd.Env = append(os.Environ(), "LC_ALL=C", "TZ=UTC")
+	cmd.Env = []string{"LC_ALL=C", "TZ=UTC"}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	err = cmd.Run()

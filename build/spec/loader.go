@@ -258,9 +258,11 @@ func readGRUB(s *Spec, n node) error {
 	return nil
 }
 
-// biosParts and efiParts tell which of GRUB's parts are named.
-func (g *GRUB) biosParts() bool { return g.CoreImg != "" || g.ModulesDir != "" }
-func (g *GRUB) efiParts() bool  { return g.EFI != "" || g.EFIModulesDir != "" }
+// BIOSParts tells whether the images for a BIOS are named.
+func (g *GRUB) BIOSParts() bool { return g.CoreImg != "" || g.ModulesDir != "" }
+
+// EFIParts tells whether the EFI program is named.
+func (g *GRUB) EFIParts() bool { return g.EFI != "" || g.EFIModulesDir != "" }
 
 // checkLoader finds what is wrong between bootLoader, the options of its
 // files, and the layout.
@@ -291,13 +293,13 @@ func (s *Spec) checkLoader() error {
 		return s.Errorf("bootLoader", "systemd-boot needs the option systemdBoot, which names its files")
 	case (s.BootLoader == LoaderGRUBBIOS || s.BootLoader == LoaderGRUBEFI) && s.GRUB == nil:
 		return s.Errorf("bootLoader", "%s needs the option grub, which names its files", s.BootLoader)
-	case s.BootLoader == LoaderGRUBBIOS && !s.GRUB.biosParts():
+	case s.BootLoader == LoaderGRUBBIOS && !s.GRUB.BIOSParts():
 		return s.Errorf("grub", "grub-bios needs modulesDir, or bootImg and coreImg")
-	case s.BootLoader == LoaderGRUBEFI && !s.GRUB.efiParts():
+	case s.BootLoader == LoaderGRUBEFI && !s.GRUB.EFIParts():
 		return s.Errorf("grub", "grub-efi needs efi or efiModulesDir")
-	case s.BootLoader == LoaderGRUBEFI && s.GRUB.biosParts():
+	case s.BootLoader == LoaderGRUBEFI && s.GRUB.BIOSParts():
 		return s.Errorf("grub", "bootImg, coreImg and modulesDir need bootLoader: grub-bios, which takes efi along where the layout is hybrid")
-	case s.BootLoader == LoaderGRUBBIOS && s.GRUB.efiParts() && !s.HasESP():
+	case s.BootLoader == LoaderGRUBBIOS && s.GRUB.EFIParts() && !s.HasESP():
 		return s.Errorf("grub", "efi lies on an EFI System Partition, and the layout %s has none", s.PartitionTableType)
 	}
 	return nil
@@ -318,7 +320,7 @@ func (s *Spec) loaderIdentity(m map[string]any) {
 	}
 	if g := s.GRUB; g != nil {
 		m["grub"] = map[string]any{
-			"modules": append([]string{}, g.Modules...), "bios": g.biosParts(), "efi": g.efiParts(), "efiPath": g.EFIPath,
+			"modules": append([]string{}, g.Modules...), "bios": g.BIOSParts(), "efi": g.EFIParts(), "efiPath": g.EFIPath,
 			"configText": g.ConfigText, "config": g.Config != "",
 		}
 	}

@@ -31,13 +31,10 @@ func options() []option {
 			"installBootLoader", boolean(func(s *Spec) *bool { return &s.InstallBootLoader }),
 			func(s *Spec) bool { return s.BootLoader == LoaderGuest },
 		},
-		{
-			"touchEFIVars", boolean(func(s *Spec) *bool { return &s.TouchEFIVars }),
-			func(s *Spec) bool { return s.TouchEFIVars },
-		},
-		{"OVMF", text(func(s *Spec) *string { return &s.OVMF }), always},
-		{"efiFirmware", text(func(s *Spec) *string { return &s.EFIFirmware }), always},
-		{"efiVariables", text(func(s *Spec) *string { return &s.EFIVariables }), always},
+		{"touchEFIVars", boolean(func(s *Spec) *bool { return &s.TouchEFIVars }), nil},
+		{"OVMF", text(func(s *Spec) *string { return &s.OVMF }), nil},
+		{"efiFirmware", text(func(s *Spec) *string { return &s.EFIFirmware }), nil},
+		{"efiVariables", text(func(s *Spec) *string { return &s.EFIVariables }), nil},
 		{"fsType", choice(
 			func(s *Spec) *string { return &s.FSType },
 			"ext4", "vfat", "squashfs", "erofs", "btrfs", "xfs",
@@ -86,13 +83,11 @@ func options() []option {
 		{"bootLoader", choice(
 			func(s *Spec) *string { return &s.BootLoader },
 			LoaderSystemdBoot, LoaderGRUBBIOS, LoaderGRUBEFI, LoaderNone, LoaderGuest,
-		), func(s *Spec) bool { return s.BootLoader != LoaderNone }},
+		), func(s *Spec) bool { return s.BootLoader == LoaderGuest }},
 		{"systemdBoot", readSystemdBoot, nil},
 		{"grub", readGRUB, nil},
 	}
 }
-
-func always(*Spec) bool { return true }
 
 type reader = func(*Spec, node) error
 
