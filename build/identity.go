@@ -13,11 +13,11 @@ import (
 
 // ext4Options are those of the root filesystem, at a size in bytes.
 func (b *builder) ext4Options(size int64) mkext4.Options {
-	opt := mkext4.Options{Size: size, HashSeed: b.spec.DeriveID("ext4 hash seed"), Label: b.spec.Label, Epoch: b.epoch}
+	opt := mkext4.Options{Size: size, HashSeed: b.id("ext4 hash seed"), Label: b.spec.Label, Epoch: b.epoch}
 	if id := b.spec.RootFSUID; id != nil {
-		opt.UUID = *id
+		opt.UUID = b.chosen("rootFSUID", *id)
 	} else {
-		opt.UUID = b.spec.DeriveID("ext4 UUID")
+		opt.UUID = b.id("ext4 UUID")
 	}
 	return opt
 }
@@ -48,10 +48,10 @@ func (b *builder) fatOptions(p partition.Partition) mkfat.Options {
 	return opt
 }
 
-// number derives 32 bits for a purpose, never zero, which some fields take
+// number is 32 bits for a purpose, never zero, which some fields take
 // for "none".
 func (b *builder) number(purpose string) uint32 {
-	id := b.spec.DeriveID(purpose)
+	id := b.id(purpose)
 	for i := 0; i+4 <= len(id); i += 4 {
 		if n := binary.BigEndian.Uint32(id[i:]); n != 0 {
 			return n
@@ -61,4 +61,6 @@ func (b *builder) number(purpose string) uint32 {
 }
 
 // rootGUID is rootGPUID as the table stores it.
-func (b *builder) rootGUID() (gpt.GUID, error) { return gpt.ParseGUID(b.spec.RootGPUID.String()) }
+func (b *builder) rootGUID() (gpt.GUID, error) {
+	return stored(b.chosen("rootGPUID", b.spec.RootGPUID))
+}

@@ -15,6 +15,7 @@ import (
 type output struct {
 	*os.File
 	failure atomic.Pointer[error] // the first of a write
+	scratch bool                  // it is gone soon: nothing is sent to the disk
 }
 
 // early is from how many bytes on a piece is sent to the disk as soon as it is
@@ -29,7 +30,7 @@ func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	switch {
 	case err != nil:
 		o.failure.CompareAndSwap(nil, &err)
-	case n >= early:
+	case n >= early && !o.scratch:
 		_ = unix.SyncFileRange(int(o.Fd()), off, int64(n), unix.SYNC_FILE_RANGE_WRITE)
 	}
 	return n, err

@@ -104,8 +104,13 @@ func disks() map[string]struct {
 		"odd size":   {21*mib + 512*3, []extent{{0, text(3, 70_000)}, {5*mib + 512, text(4, 3*mib)}, {21*mib + 512, text(5, 1024)}}},
 		"zeros kept": {40 * mib, []extent{{0, make([]byte, 7*mib)}, {8 * mib, text(6, 512)}, {9 * mib, make([]byte, 12*mib)}}},
 		"mixed": {700 * mib, []extent{
-			{0, text(7, 100_000)}, {3 * mib, noise(200_000)}, {3*mib + 262_144, text(8, 300_000)}, {100*mib + 8192, text(9, 5*mib)},
-			{511*mib + 65536, noise(2 * mib)}, {514 * mib, text(10, 12_345)}, {700*mib - 512, text(11, 512)},
+			{0, text(7, 100_000)},
+			{3 * mib, noise(200_000)},
+			{3*mib + 262_144, text(8, 300_000)},
+			{100*mib + 8192, text(9, 5*mib)},
+			{511*mib + 65536, noise(2 * mib)},
+			{514 * mib, text(10, 12_345)},
+			{700*mib - 512, text(11, 512)},
 		}},
 	}
 }

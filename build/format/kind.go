@@ -2,10 +2,14 @@ package format
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/ondisk/qcow2"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vdi"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vhd"
+	"github.com/reprodisk/reprodisk/internal/ondisk/vmdk"
 )
 
 // Kind is a format by the name that make-disk-image's option of that name has
@@ -65,11 +69,11 @@ type File interface {
 // An error is the disk's or the file's own, or names what the format cannot
 // hold, or is ctx.Err() where ctx ended.
 func Write(ctx context.Context, f File, disk container.Disk, k Kind, ids IDs, progress func(done, total int64)) error {
-	if !slices.Contains(Kinds, k) || k == Raw {
-		return fmt.Errorf("there is no writer for images of the format %q", string(k))
+	if k == Raw {
+		return errors.New("a raw disk needs no writer")
 	}
-	if size := disk.Size(); size <= 0 || size%sector != 0 {
-		return fmt.Errorf("a disk of %d bytes is not one of whole sectors of 512 bytes", size)
+	if err := Check(k, disk.Size()); err != nil {
+		return err
 	}
 	s := &stream{ctx: ctx, disk: disk, file: f, progress: progress}
 	switch k {
@@ -91,3 +95,27 @@ func Write(ctx context.Context, f File, disk container.Disk, k Kind, ids IDs, pr
 }
 
 const sector = 512 // bytes
+
+// Check says why a format cannot hold a disk of size bytes; nil where it can.
+func Check(k Kind, size int64) (err error) {
+	if size <= 0 || size%sector != 0 {
+		return fmt.Errorf("a disk of %d bytes is not one of whole sectors of 512 bytes", size)
+	}
+	switch k {
+	case Raw, Zstd, Xz:
+	case QCOW2, QCOW2Packed:
+		const most = qcow2.MaxL1Bytes / 8 * tableWords * cluster
+		if size > most {
+			err = fmt.Errorf("qcow2 with clusters of 64 KiB holds up to %d bytes, not a disk of %d", int64(most), size)
+		}
+	case VDI:
+		_, err = vdi.NewDynamic(size, [16]byte{}, [16]byte{})
+	case VHD:
+		_, _, err = vhd.EncodeDynamic(size, 0, [16]byte{})
+	case VMDK:
+		_, err = vmdk.NewMonolithic(size, FileName(VMDK), 0)
+	default:
+		err = fmt.Errorf("there is no writer for images of the format %q", string(k))
+	}
+	return err
+}

@@ -37,14 +37,6 @@ func newQCOW2(s *stream) *qcow2Tables {
 	return t
 }
 
-// check refuses what the format cannot hold.
-func (t *qcow2Tables) check() error {
-	if size := t.s.disk.Size(); 8*int64(len(t.l1)) > qcow2.MaxL1Bytes {
-		return tooLarge("qcow2 with clusters of 64 KiB", size, qcow2.MaxL1Bytes/8*tableWords*cluster)
-	}
-	return nil
-}
-
 // take is the place of the next n clusters.
 func (t *qcow2Tables) take(n int64) (host int64) {
 	host = t.used * cluster
@@ -155,9 +147,6 @@ func words(list []uint64) []byte {
 
 func writeQCOW2(s *stream) error {
 	t := newQCOW2(s)
-	if err := t.check(); err != nil {
-		return err
-	}
 	err := s.run(steps{length: 16 * cluster, take: func(p *piece) error {
 		if err := t.turn(p.at); err != nil {
 			return err
