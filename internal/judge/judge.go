@@ -79,6 +79,8 @@ var Packages = map[string]string{
 	"grub-mkimage":       "grub-common",
 	"qemu-system-x86_64": "qemu-system-x86",
 
+	"/usr/lib/grub/i386-pc/grub-bios-setup": "grub-pc-bin",
+
 	// Not tools but files that tests take as they are: see File.
 	"/usr/lib/grub/i386-pc":                         "grub-pc-bin",
 	"/usr/lib/grub/x86_64-efi":                      "grub-efi-amd64-bin",
