@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/report"
 )
@@ -77,13 +78,14 @@ func Command(ctx context.Context, argv []string, opt Options) (*Result, error) {
 // Check builds the image of a spec once more and compares it with the earlier
 // result in dir. A rebuild that differs stays as DIR.check.
 func Check(ctx context.Context, dir, path string, opt Options) (*Result, error) {
-	for _, path := range []string{dir, filepath.Join(dir, imageName)} {
-		if err := resultExists(path); err != nil {
-			return nil, err
-		}
+	if err := resultExists(dir); err != nil {
+		return nil, err
 	}
 	job, err := specJob(path, opt)
 	if err != nil {
+		return nil, err
+	}
+	if err := resultExists(filepath.Join(dir, job.image)); err != nil {
 		return nil, err
 	}
 	return again(ctx, dir, job, opt)
@@ -128,9 +130,6 @@ func (j *job) called(which string) string {
 	return which + " build"
 }
 
-// imageName is the file that a build writes into its folder.
-const imageName = "nixos.img"
-
 func specJob(path string, opt Options) (*job, error) {
 	// Read here as well: a mistake in the spec is nothing to run a build for.
 	s, err := spec.Load(path)
@@ -153,7 +152,7 @@ func specJob(path string, opt Options) (*job, error) {
 		p = &Program{Path: self, Args: os.Args[:1]}
 	}
 	return &job{
-		name: "build", program: *p, own: true, image: imageName,
+		name: "build", program: *p, own: true, image: format.FileName(format.Kind(s.Format)),
 		args:  func(out string) []string { return []string{"build", "--quiet", "-o", out, "--", abs} },
 		plain: unprefixed(abs, path),
 	}, nil

@@ -36,7 +36,7 @@ func fakeBuild(text string) int {
 	if err := os.Mkdir(out, 0o777); err != nil {
 		return 2
 	}
-	if err := os.WriteFile(filepath.Join(out, imageName), []byte(text), 0o666); err != nil {
+	if err := os.WriteFile(filepath.Join(out, "nixos.img"), []byte(text), 0o666); err != nil {
 		return 2
 	}
 	return 0

@@ -56,12 +56,9 @@ func options() []option {
 		{"name", text(func(s *Spec) *string { return &s.Name }), nil},
 		{"format", choice(
 			func(s *Spec) *string { return &s.Format },
-			"raw", "qcow2", "qcow2-compressed", "vdi", "vpc",
-		), func(s *Spec) bool { return s.Format != "raw" }},
-		{
-			"deterministic", boolean(func(s *Spec) *bool { return &s.Deterministic }),
-			func(s *Spec) bool { return !s.Deterministic },
-		},
+			"raw", "qcow2", "qcow2-compressed", "vdi", "vpc", "vmdk", "zst", "xz",
+		), nil},
+		{"deterministic", boolean(func(s *Spec) *bool { return &s.Deterministic }), nil},
 		{"rootGPUID", readRootGPUID, nil},
 		{"rootFSUID", readRootFSUID, nil},
 		{

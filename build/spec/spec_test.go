@@ -220,7 +220,7 @@ func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
 		"{}": "",
 		"name: x\nmemSize: 1024\ndeterministic: true\nformat: raw\nfsType: ext4\nconfigFile: null\nonlyNixStore: false": "",
 		"system: /nix/store/x":              "s.yaml:1:1: not built yet: system",
-		"format: vdi\nsystem: /nix/store/x": "s.yaml:1:1: not built yet: format",
+		"format: vdi\nsystem: /nix/store/x": "s.yaml:2:1: not built yet: system",
 		"\ncopyChannel: true":               "s.yaml:2:1: not built yet: copyChannel",
 		"channel: a":                        "s.yaml:1:1: not built yet: channel",
 		"additionalPaths: [a]":              "s.yaml:1:1: not built yet: additionalPaths",
@@ -233,7 +233,7 @@ func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
 		"postVM: a":                              "s.yaml:1:1: not built yet: postVM",
 		"memSize: 2048":                          "s.yaml:1:1: not built yet: memSize",
 		"fsType: vfat\npartitionTableType: none": "s.yaml:1:1: not built yet: fsType",
-		"deterministic: false":                   "s.yaml:1:1: not built yet: deterministic",
+		"deterministic: false":                   "",
 	} {
 		s, err := Parse("s.yaml", []byte(spec))
 		if err != nil {

@@ -21,6 +21,8 @@ func (a *app) buildCommand() *cobra.Command {
 		Use:   "build [flags] SPEC",
 		Short: "Build one disk image from a spec",
 		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its path.
+In another format than raw the name ends as make-disk-image has it: DIR/nixos.qcow2
+and so on.
 
 The options of a spec are those of NixOS's make-disk-image; see
 docs/make-disk-image.md. Times in the image are SOURCE_DATE_EPOCH's where that
