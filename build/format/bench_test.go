@@ -11,7 +11,7 @@ import (
 )
 
 // BenchmarkWrite writes a disk of 2 GiB with 600 MB of data (-short: a tenth)
-// in each format, and has qemu-img convert, or zstd and xz, do the same in the
+// in each format, and has qemu-img convert, or zstd, do the same in the
 // same run. ratio is how many times as long it takes here; size-ratio compares
 // the files.
 func BenchmarkWrite(b *testing.B) {

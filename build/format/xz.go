@@ -23,6 +23,10 @@ const (
 	xzBlockHeader = 20
 )
 
+// xzDictionary is how far back in bytes matches reach: larger ones take more
+// memory than they save of the file.
+const xzDictionary = 1 << 20
+
 var crc64Table = crc64.MakeTable(crc64.ECMA)
 
 // writeXz writes one stream with a block for each piece, which can be
@@ -60,7 +64,7 @@ func writeXz(s *stream) error {
 func xzBlock(to packed, b []byte) (packed, error) {
 	data := bytes.NewBuffer(to.b[:0])
 	data.Write(make([]byte, xzBlockHeader))
-	w, err := lzma.Writer2Config{DictCap: packedPiece}.NewWriter2(data)
+	w, err := lzma.Writer2Config{DictCap: xzDictionary}.NewWriter2(data)
 	if err != nil {
 		return packed{}, err
 	}
@@ -73,7 +77,7 @@ func xzBlock(to packed, b []byte) (packed, error) {
 	head := []byte{xzBlockHeader/4 - 1, xzSizes}
 	head = binary.AppendUvarint(head, uint64(data.Len()-xzBlockHeader))
 	head = binary.AppendUvarint(head, uint64(len(b)))
-	head = append(head, xzLZMA2, 1, lzma.EncodeDictCap(packedPiece))
+	head = append(head, xzLZMA2, 1, lzma.EncodeDictCap(xzDictionary))
 	head = append(head, make([]byte, xzBlockHeader-4-len(head))...)
 	head = binary.LittleEndian.AppendUint32(head, crc32.ChecksumIEEE(head))
 	p := packed{length: int64(data.Len()) + crc64.Size}
