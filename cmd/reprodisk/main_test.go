@@ -70,7 +70,7 @@ func hasTool(name string) (bool, error) {
 		return false, fmt.Errorf("%s is not in judge.Packages", name)
 	}
 	for _, dir := range append(filepath.SplitList(os.Getenv("PATH")), "/usr/sbin", "/sbin") {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+		if fi, err := os.Stat(filepath.Join(dir, name)); err == nil && fi.Mode()&0o111 != 0 {
 			return true, nil
 		}
 	}
