@@ -56,10 +56,13 @@ func (d Database) String() string { return d.file() }
 // is in use.
 func (d Database) Closure(ctx context.Context, _ []string) ([]Path, error) {
 	paths, err := d.read(ctx)
-	if err != nil && ctx.Err() == nil {
-		return nil, fmt.Errorf("%s: %w", d.file(), pathError(err))
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return paths, err
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%s: no such file: where the Nix store lies elsewhere, name its root in storeRoot, and a file about it in registration", d.file())
 	}
-	return paths, err
+	return nil, fmt.Errorf("%s: %w", d.file(), pathError(err))
 }
 
 func (d Database) read(ctx context.Context) ([]Path, error) {

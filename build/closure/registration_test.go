@@ -95,6 +95,11 @@ func TestClosureIsRefused(t *testing.T) {
 			t.Errorf("%v\nwant %s", err, want)
 		}
 	}
+	none := t.TempDir()
+	want := none + "/nix/var/nix/db/db.sqlite: no such file: where the Nix store lies elsewhere, name its root in storeRoot, and a file about it in registration"
+	if _, err := Read(context.Background(), []string{pathA}, Database{none}); err == nil || err.Error() != want {
+		t.Error(err)
+	}
 	if _, err := Read(context.Background(), []string{"/etc"}, Registration{"none"}); err == nil || err.Error() != `"/etc" does not lie in /nix/store` {
 		t.Error(err)
 	}
