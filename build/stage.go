@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 
+	"github.com/reprodisk/reprodisk/build/closure"
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/build/stage"
@@ -23,5 +24,8 @@ func stageAll(ctx context.Context, s *spec.Spec, epoch int64, opt Options) (map[
 		opt.warn(staged.Warnings)
 		trees[t.role] = staged.Root
 	}
-	return trees, nil
+	// Nix's part comes onto the contents, as nixos-install does.
+	var err error
+	trees[partition.Root], err = closure.Stage(ctx, s, trees[partition.Root], epoch)
+	return trees, err
 }

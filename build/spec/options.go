@@ -40,19 +40,13 @@ func options() []option {
 			"ext4", "vfat", "squashfs", "erofs", "btrfs", "xfs",
 		), func(s *Spec) bool { return s.FSType != "ext4" }},
 		{"label", orEmpty(func(s *Spec) *string { return &s.Label }), nil},
-		{
-			"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile })),
-			func(s *Spec) bool { return s.ConfigFile != "" },
-		},
+		{"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile })), nil},
 		{
 			"postVM", orEmpty(func(s *Spec) *string { return &s.PostVM }),
 			func(s *Spec) bool { return s.PostVM != "" },
 		},
 		{"memSize", readMemSize, func(s *Spec) bool { return s.MemSize != 1024 }},
-		{
-			"onlyNixStore", boolean(func(s *Spec) *bool { return &s.OnlyNixStore }),
-			func(s *Spec) bool { return s.OnlyNixStore },
-		},
+		{"onlyNixStore", boolean(func(s *Spec) *bool { return &s.OnlyNixStore }), nil},
 		{"name", text(func(s *Spec) *string { return &s.Name }), nil},
 		{"format", choice(
 			func(s *Spec) *string { return &s.Format },
@@ -61,16 +55,10 @@ func options() []option {
 		{"deterministic", boolean(func(s *Spec) *bool { return &s.Deterministic }), nil},
 		{"rootGPUID", readRootGPUID, nil},
 		{"rootFSUID", readRootFSUID, nil},
-		{
-			"copyChannel", boolean(func(s *Spec) *bool { return &s.CopyChannel }),
-			func(s *Spec) bool { return s.CopyChannel },
-		},
-		{
-			"additionalPaths", texts(func(s *Spec) *[]string { return &s.AdditionalPaths }),
-			func(s *Spec) bool { return len(s.AdditionalPaths) > 0 },
-		},
-		{"system", orNull(text(func(s *Spec) *string { return &s.System })), func(s *Spec) bool { return s.System != "" }},
-		{"channel", orNull(text(func(s *Spec) *string { return &s.Channel })), func(s *Spec) bool { return s.Channel != "" }},
+		{"copyChannel", boolean(func(s *Spec) *bool { return &s.CopyChannel }), nil},
+		{"additionalPaths", texts(func(s *Spec) *[]string { return &s.AdditionalPaths }), nil},
+		{"system", orNull(text(func(s *Spec) *string { return &s.System })), nil},
+		{"channel", orNull(text(func(s *Spec) *string { return &s.Channel })), nil},
 		{"registration", orNull(text(func(s *Spec) *string { return &s.Registration })), nil},
 		{"storeRoot", orNull(text(func(s *Spec) *string { return &s.StoreRoot })), nil},
 		{"espFat", choice(func(s *Spec) *string { return &s.EspFat }, FAT32, FATAuto, FAT12, FAT16), nil},
