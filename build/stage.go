@@ -26,6 +26,29 @@ func stageAll(ctx context.Context, s *spec.Spec, epoch int64, opt Options) (map[
 	}
 	// Nix's part comes onto the contents, as nixos-install does.
 	var err error
-	trees[partition.Root], err = closure.Stage(ctx, s, trees[partition.Root], epoch)
-	return trees, err
+	if trees[partition.Root], err = closure.Stage(ctx, s, trees[partition.Root], epoch); err != nil {
+		return nil, err
+	}
+	return trees, mountPoints(s, trees[partition.Root], epoch)
+}
+
+// mountPoints makes the folders that the boot partitions are mounted on, as
+// make-disk-image does when it mounts them.
+func mountPoints(s *spec.Spec, root *tree.Node, epoch int64) error {
+	var names []string
+	switch s.PartitionTableType {
+	case spec.TableEFI, spec.TableHybrid:
+		names = []string{"/boot"}
+	case spec.TableEFIXBootldr:
+		names = []string{"/efi", "/boot"}
+	}
+	for _, name := range names {
+		if s.OnlyNixStore {
+			break
+		}
+		if _, err := stage.Folder(root, name, epoch, "partitionTableType: "+s.PartitionTableType); err != nil {
+			return s.Errorf("partitionTableType", "the mount point of a boot partition: %v", err)
+		}
+	}
+	return nil
 }
