@@ -61,6 +61,13 @@ func (t *text) values(f *Finding) {
 		return
 	}
 	a, b := visible(f.A), visible(f.B)
+	if f.A == f.B {
+		if f.Count > 1 {
+			return // how many there are is said with the cause
+		}
+		t.line(detailIndent, a, t.paint(dim, " in both"))
+		return
+	}
 	room := t.opt.Width - len(detailIndent)
 	if strings.TrimSpace(f.A) == "" {
 		a = blankValue(f.A)
@@ -117,6 +124,9 @@ func (t *text) inside(f *Finding) {
 	shown, left := 0, f.InsideOmitted
 	for i := range f.Inside {
 		x := &f.Inside[i]
+		if x.Where == "" && x.Field == "content" && f.Diff != "" && !t.opt.Verbose {
+			continue // the diff shows it
+		}
 		if !t.opt.Verbose && (x.Derived || shown == maxInside) {
 			if !x.Derived {
 				left++
@@ -128,7 +138,12 @@ func (t *text) inside(f *Finding) {
 		if x.Where != "" {
 			name = x.Where + ": " + name
 		}
-		line := visible(f.InsideKind+" "+name) + ": " + cmp.Or(visible(x.A), "(none)") + " → " + cmp.Or(visible(x.B), "(none)")
+		line := visible(f.InsideKind+" "+name) + ": "
+		if x.A == x.B {
+			line += visible(x.A) + " in both"
+		} else {
+			line += cmp.Or(visible(x.A), "(none)") + " → " + cmp.Or(visible(x.B), "(none)")
+		}
 		t.wrapped(detailIndent+"inside: ", "", line)
 	}
 	if left > 0 {

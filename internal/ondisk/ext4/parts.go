@@ -157,12 +157,8 @@ func seal(dst []Part, n, length int) []Part {
 // file's content that are kept in i_block are named so.
 func inodeParts(dst []Part, number uint32, b []byte) []Part {
 	d := DiskInode{Number: number, Raw: RawInode(b)}
-	end := d.Raw.extraEnd()
-	if len(b) > GoodOldInodeSize && end == GoodOldInodeSize {
-		end = GoodOldInodeSize + 4 // i_extra_isize itself, and the checksum beside it, are always there
-	}
 	for _, f := range InodeLayout.Fields() {
-		if f.End() > end {
+		if !d.Raw.Holds(f) {
 			break
 		}
 		if f.Offset != offBlock {

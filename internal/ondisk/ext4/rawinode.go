@@ -1,6 +1,9 @@
 package ext4
 
-import "github.com/reprodisk/reprodisk/internal/tree"
+import (
+	"github.com/reprodisk/reprodisk/internal/ondisk/field"
+	"github.com/reprodisk/reprodisk/internal/tree"
+)
 
 // RawInode is an encoded inode of s_inode_size bytes. Its methods read single
 // fields, without decoding the rest.
@@ -93,6 +96,17 @@ func (r RawInode) extraEnd() int {
 		return GoodOldInodeSize
 	}
 	return n
+}
+
+// Holds tells whether the inode has a field: i_extra_isize, and the upper half
+// of the checksum beside it, are there in each inode that has room for them,
+// what lies behind only as far as i_extra_isize says.
+func (r RawInode) Holds(f field.Field) bool {
+	end := r.extraEnd()
+	if len(r) >= GoodOldInodeSize+4 {
+		end = max(end, GoodOldInodeSize+4)
+	}
+	return f.End() <= end
 }
 
 func (r RawInode) extra(off int) uint32 {

@@ -51,7 +51,14 @@ func (d Difference) Show(diff string) (a, b, note string) {
 		return a, b, "one is the beginning of the other"
 	}
 	return a + fmt.Sprintf("; at %d: %x", d.First, d.A), b + fmt.Sprintf("; at %d: %x", d.First, d.B),
-		fmt.Sprintf("%d bytes of the file differ, the first at %d", d.Bytes, d.First)
+		differing(d.Bytes, d.First)
+}
+
+func differing(n, first int64) string {
+	if n == 1 {
+		return fmt.Sprintf("1 byte of the file differs, at %d", first)
+	}
+	return fmt.Sprintf("%d bytes of the file differ, the first at %d", n, first)
 }
 
 // Compare compares two files as far as both go.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/judge"
+	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 	"github.com/reprodisk/reprodisk/verify/compare/scan"
@@ -408,6 +409,39 @@ func TestWhatTheKernelWritesAddsUp(t *testing.T) {
 	for _, id := range []string{"p0/ext4/data/content:/etc/text.conf", "p0/ext4/directory/name:/etc/hard", "p0/ext4/directory/entry:/d"} {
 		if !strings.Contains(strings.Join(rootIDs(fs), " "), id) {
 			t.Errorf("%s is not found:\n%s", id, show(fs))
+		}
+	}
+}
+
+func TestBytesThatNoInodeFieldHoldsAreResidue(t *testing.T) {
+	tmp := t.TempDir()
+	a, b := filepath.Join(tmp, "a"), filepath.Join(tmp, "b")
+	makeExt4(t, sampleTree(t), a)
+	copyFile(t, a, b)
+	f, err := os.OpenFile(b, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	fs, err := ext4.Open(f, 192<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// mke2fs leaves i_extra_isize of the reserved inodes at 0.
+	for at, want := range map[int64]string{128: "p0/ext4/inode/i_extra_isize:<3>", 140: "p0/ext4/inode/unused", 144: "p0/ext4/inode/unused"} {
+		d, err := fs.Inode(3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.WriteAt([]byte{1}, d.Offset+at); err != nil {
+			t.Fatal(err)
+		}
+		found := compareFiles(t, a, b)
+		if ids := rootIDs(found); len(ids) != 1 || ids[0] != want {
+			t.Errorf("byte %d of the inode: roots are %v, want %s:\n%s", at, ids, want, show(found))
+		}
+		if _, err := f.WriteAt([]byte{0}, d.Offset+at); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -90,6 +90,15 @@ func (c *comparison) superFields(structure string, rawA, rawB []byte, at int64, 
 				c.inBackups = append(c.inBackups, p)
 			}
 		}
+		if f.Name == "s_wtime" && structure != "superblock" && primary != nil {
+			// mke2fs writes the copies and nothing else does: their s_wtime is
+			// the time when the filesystem was made.
+			made, _ := ext4.SuperblockLayout.Named("s_mkfs_time")
+			if m := primary("s_mkfs_time"); m != nil && m.A == showSuper(made, rawA) && m.B == showSuper(made, rawB) &&
+				bytes.Equal(made.Slice(rawA), f.Slice(rawA)) && bytes.Equal(made.Slice(rawB), f.Slice(rawB)) {
+				x.Follows(m)
+			}
+		}
 		if f.Name == "s_checksum" {
 			sum = x
 			continue

@@ -162,9 +162,9 @@ func fieldsEnd(raw ext4.RawInode) int {
 	}
 	n := ext4.GoodOldInodeSize + int(le.Uint16(raw[ext4.GoodOldInodeSize:]))
 	if n > len(raw) || n%4 != 0 {
-		return ext4.GoodOldInodeSize
+		n = 0
 	}
-	return n
+	return max(n, ext4.GoodOldInodeSize+4) // i_extra_isize itself is always one
 }
 
 // xattrAreaDiffers tells whether the bytes behind the fields differ although

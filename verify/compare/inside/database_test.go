@@ -68,6 +68,10 @@ func TestSQLiteOrderAndPlacement(t *testing.T) {
 	wantRoots(t, x, "SQLite", report.Order, "t order")
 	x = explain(t, "/x.db", a, database(t, table+"insert into t values (1, 'x'), (2, 'y'), (3, printf('%.*c', 9000, 'z')); delete from t where a = 3;"))
 	wantRoots(t, x, "SQLite", report.Placement, "pages")
+	flipped := bytes.Clone(a)
+	flipped[len(a)/2+100] ^= 0x40 // between the cells and the pointers to them
+	x = explain(t, "/x.db", a, flipped)
+	wantRoots(t, x, "SQLite", report.Content, "content")
 	x = explain(t, "/x.db", a, database(t, "create table t (a, b, c);"))
 	wantRoots(t, x, "SQLite", report.Content, "schema > table t sql")
 }

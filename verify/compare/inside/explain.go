@@ -133,12 +133,19 @@ func (s *session) opaque(p pair, out *result) {
 // bytesField is a field that shows where bytes differ.
 func (s *session) bytesField(p pair, name string, cause report.Cause, remedy string) Field {
 	f := Field{Where: p.where, Name: name, Cause: cause, Remedy: remedy}
-	f.A, f.B = fmt.Sprintf("%d bytes", p.a.Size), fmt.Sprintf("%d bytes", p.b.Size)
+	f.A, f.B = showSize(p.a.Size), showSize(p.b.Size)
 	if d, err := s.distance(p.a, p.b); err == nil && d.first >= 0 {
 		f.A += fmt.Sprintf("; at %d: %x", d.first, d.a)
 		f.B += fmt.Sprintf("; at %d: %x", d.first, d.b)
 	}
 	return f
+}
+
+func showSize(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	return fmt.Sprintf("%d bytes", n)
 }
 
 // compareBytes adds a field where two ranges differ.

@@ -114,7 +114,13 @@ const remedyShadow = "SOURCE_DATE_EPOCH, which useradd, chpasswd and systemd-sys
 
 // shadow compares two versions of shadow(5) by user and field.
 func (s *session) shadow(p pair, out *result) string {
-	read := func(src Source) (*entryList, bool) {
+	var salts [2]map[string]string // of the two versions' users
+	salted := func(user string) bool {
+		a, b := salts[0][user], salts[1][user]
+		return a != "" && b != "" && a != b
+	}
+	read := func(src Source, side int) (*entryList, bool) {
+		salts[side] = map[string]string{}
 		b := src.bytes(0, int(min(src.Size, maxText+1)))
 		if src.Size > maxText || b == nil || !textdiff.IsText(b) {
 			return nil, false
@@ -122,14 +128,17 @@ func (s *session) shadow(p pair, out *result) string {
 		l := &entryList{}
 		for line := range strings.Lines(string(b)) {
 			values := strings.Split(strings.TrimSuffix(line, "\n"), ":")
-			if len(values) > len(shadowFields) || l.add(entry{name: values[0], attrs: func() []attr { return shadowAttrs(values) }}) != nil {
+			if len(values) > len(shadowFields) || l.add(entry{name: values[0], attrs: func() []attr { return shadowAttrs(values, salted(values[0])) }}) != nil {
 				return nil, false
+			}
+			if len(values) > 1 {
+				salts[side][values[0]] = salt(values[1])
 			}
 		}
 		return l, len(b) > 0 && b[len(b)-1] == '\n'
 	}
-	a, okA := read(p.a)
-	b, okB := read(p.b)
+	a, okA := read(p.a, 0)
+	b, okB := read(p.b, 1)
 	if !okA || !okB {
 		return ""
 	}
@@ -141,7 +150,9 @@ func (s *session) shadow(p pair, out *result) string {
 	return "shadow"
 }
 
-func shadowAttrs(values []string) []attr {
+// shadowAttrs are the fields of a user, whose two hashes have different salts
+// or not.
+func shadowAttrs(values []string, salted bool) []attr {
 	var out []attr
 	for i, v := range values {
 		a := attr{name: shadowFields[i], value: v, cause: report.Content}
@@ -153,11 +164,25 @@ func shadowAttrs(values []string) []attr {
 			a.cause, a.remedy = report.Time, remedyShadow
 		case "sp_pwdp":
 			a.value = hiddenHash(v)
-			a.remedy = "give the password's hash instead of the password, so that the salt is fixed"
+			if salted {
+				a.cause, a.remedy = report.Random, "give the password's hash instead of the password, so that the salt is fixed"
+			}
 		}
 		out = append(out, a)
 	}
 	return out
+}
+
+// salt is a hash's method, parameters and salt, as crypt(5) has them; "" where
+// the field holds no hash with one.
+func salt(v string) string {
+	if !strings.HasPrefix(v, "$") {
+		return ""
+	}
+	if strings.HasPrefix(v, "$2") { // bcrypt: "$2b$10$", and 22 letters of salt
+		return v[:min(len(v), len("$2b$10$")+22)]
+	}
+	return v[:strings.LastIndexByte(v, '$')]
 }
 
 // hiddenHash shows a password's hash by its method and its end, enough to

@@ -187,6 +187,43 @@ func (s *session) distance(a, b Source) (distance, error) {
 	return d, nil
 }
 
+// moved tells whether two sources hold, for the most part, the same bytes in
+// other places: at most half of what differs is a byte that the other lacks.
+// Sources of different sizes do.
+func (s *session) moved(a, b Source) (bool, error) {
+	if a.Size != b.Size {
+		return true, nil
+	}
+	d, err := s.distance(a, b)
+	if err != nil {
+		return false, err
+	}
+	var more [256]int64 // how many more of each byte a has
+	for _, side := range []struct {
+		src  Source
+		sign int64
+	}{{a, 1}, {b, -1}} {
+		if err := s.spend(side.src.Size); err != nil {
+			return false, err
+		}
+		buf := make([]byte, min(side.src.Size, piece))
+		for off := int64(0); off < side.src.Size; off += piece {
+			n := int(min(piece, side.src.Size-off))
+			if got, err := side.src.R.ReadAt(buf[:n], off); got < n {
+				return false, fmt.Errorf("read at byte %d: %w", off, err)
+			}
+			for _, c := range buf[:n] {
+				more[c] += side.sign
+			}
+		}
+	}
+	var lacking int64
+	for _, n := range more {
+		lacking += max(n, 0)
+	}
+	return 2*lacking <= d.bytes, nil
+}
+
 func (s *session) equal(a, b Source) (bool, error) {
 	if a.Size != b.Size {
 		return false, nil

@@ -81,8 +81,17 @@ func compareSQLite(s *session, p pair, out *result) (string, error) {
 		}
 	}
 	if !out.found() {
-		out.add(Field{Where: p.where, Name: "pages", A: fmt.Sprintf("%d pages", a.Header.Pages), B: fmt.Sprintf("%d pages", b.Header.Pages), Cause: report.Placement, Remedy: remedyVacuum})
-		out.note("schema and rows are equal: they lie in other pages, or what is free or an index holds differs")
+		moved, err := s.moved(p.a, p.b)
+		if err != nil {
+			return "", err
+		}
+		if moved {
+			out.add(Field{Where: p.where, Name: "pages", A: fmt.Sprintf("%d pages", a.Header.Pages), B: fmt.Sprintf("%d pages", b.Header.Pages), Cause: report.Placement, Remedy: remedyVacuum})
+			out.note("schema and rows are equal: they lie in other places")
+		} else {
+			out.add(s.bytesField(p, "content", report.Content, remedyVacuum))
+			out.note("schema and rows are equal: what is free or an index holds differs")
+		}
 	}
 	return kind, nil
 }

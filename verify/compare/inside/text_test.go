@@ -65,6 +65,8 @@ func TestKnownFiles(t *testing.T) {
 		{"/var/log/dpkg.log", "2024-05-01 10:00:00 installed\n", "2024-05-01 10:01:00 installed\n", report.Time},
 		{"/var/log/dpkg.log", "installed a\n", "installed b\n", report.Content},
 		{"/etc/shadow", "root:*:19844:0:99999:7:::\n", "root:*:19845:0:99999:7:::\n", report.Time},
+		{"/etc/shadow", "root:$6$abcdefgh$0123456789abcdef:19844:0:99999:7:::\n", "root:$6$ijklmnop$fedcba9876543210:19844:0:99999:7:::\n", report.Random},
+		{"/etc/shadow", "root:$6$abcdefgh$0123456789abcdef:19844:0:99999:7:::\n", "root:$6$abcdefgh$0123456789abcdeF:19844:0:99999:7:::\n", report.Content},
 		{"/etc/shadow-", "root:*:19844:0:99999:7:::\n", "root:!:19844:0:99999:7:::\n", report.Content},
 		{"/srv/etc/shadow", "a:*:1::::::\nb:*:1::::::\n", "b:*:1::::::\na:*:1::::::\n", report.Order},
 	} {
