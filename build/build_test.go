@@ -125,6 +125,10 @@ func TestToolsFindNothingToSay(t *testing.T) {
 					if out := judge.Must(t, "dumpe2fs", "-h", path); !strings.Contains(out, "Filesystem UUID:          f222513b-ded1-49fa-b591-20ce86a2fe7f") || !strings.Contains(out, "volume name:   nixos") {
 						t.Errorf("dumpe2fs -h:\n%s", out)
 					}
+					mountPoint := judge.Run(t, "debugfs", "-R", "stat /boot", path).Stdout
+					if _, want := r.Layout.Find(partition.ESP); strings.Contains(mountPoint, "Type: directory") != want {
+						t.Errorf("a folder /boot is wanted: %v; there is\n%s", want, mountPoint)
+					}
 				case partition.ESP, partition.XBOOTLDR:
 					path := cut(t, r.Image, p)
 					if x := judge.Run(t, "fsck.vfat", "-n", path); x.Status != 0 {
