@@ -119,6 +119,9 @@ func (d dense) ReadAt(b []byte, off int64) (int, error) {
 // TestMemory writes disks full of data, with as many processors as count: the
 // memory in use does not grow with them.
 func TestMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes gigabytes, and the race detector has memory of its own")
+	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(16))
 	for _, w := range written {
 		size := int64(4 << 30)
