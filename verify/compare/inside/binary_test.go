@@ -82,7 +82,7 @@ func TestPETimeDateStamp(t *testing.T) {
 
 func TestUKISections(t *testing.T) {
 	a := uki(t, ".osrel", "ID=x\n", ".cmdline", "root=/dev/vda\nmachine=01234567-89ab-cdef-0123-456789abcdef\n", ".linux", "kernel")
-	b := uki(t, ".osrel", "ID=x\n", ".cmdline", "root=/dev/vda\nmachine=ff234567-89ab-cdef-0123-456789abcdef\n", ".linux", "kernel")
+	b := uki(t, ".osrel", "ID=x\n", ".cmdline", "root=/dev/vda\nmachine=c9f5b1d2-7c3e-4a68-b21d-0e9f5a7d3c16\n", ".linux", "kernel")
 	x := explain(t, "/boot/EFI/Linux/x.efi", a, b)
 	wantRoots(t, x, "PE (unified kernel image)", report.Random, ".cmdline line 2")
 	if !strings.Contains(x.Diff, "+++ b/.cmdline\n") {

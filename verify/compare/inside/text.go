@@ -176,7 +176,7 @@ func tokenTells(kind int, u, v string) (about, bool) {
 		return about{report.Time, remedyClock}, closeDates(u, v)
 	case tokenUUID, tokenHex:
 		// A number of 16 digits is no identifier.
-		return about{report.Random, remedyRandom}, len(u) == len(v) && strings.ContainsAny(u+v, "abcdefABCDEF")
+		return about{report.Random, remedyRandom}, drawnApart(u, v) && strings.ContainsAny(u+v, "abcdefABCDEF")
 	case tokenEpoch:
 		a, errA := strconv.ParseInt(u, 10, 64)
 		b, errB := strconv.ParseInt(v, 10, 64)
@@ -188,6 +188,21 @@ func tokenTells(kind int, u, v string) (about, bool) {
 		return about{report.Environment, remedyPath}, sameBelow(u, v)
 	}
 	return about{}, false
+}
+
+// drawnApart tells whether two identifiers of hexadecimal digits can both have
+// been drawn: then 15 of 16 digits differ, and less than half never do.
+func drawnApart(u, v string) bool {
+	if len(u) != len(v) {
+		return false
+	}
+	differ := 0
+	for i := range len(u) {
+		if u[i] != v[i] {
+			differ++
+		}
+	}
+	return 2*differ >= len(u)
 }
 
 const twoDays = 2 * 24 * 60 * 60

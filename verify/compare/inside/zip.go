@@ -272,7 +272,7 @@ func (s *session) compareZipMember(p pair, a, b *zipMember, out *result) error {
 				s.content(p, out)
 				return nil
 			}
-			out.add(Field{Where: p.where, Name: "compressed data", A: fmt.Sprintf("%d bytes", a.packed.Size), B: fmt.Sprintf("%d bytes", b.packed.Size), Cause: report.Environment, Remedy: remedyCompressor})
+			out.add(s.packedOtherwise(p.where, a.packed, b.packed))
 			return nil
 		}
 		err = errB
