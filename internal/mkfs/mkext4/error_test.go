@@ -22,8 +22,12 @@ func TestWhatDoesNotFit(t *testing.T) {
 		"zeros":       dir("", file("a", text(1, 30<<20)), file("zeros", make([]byte, 50<<20)), file("b", text(2, 9<<20))),
 		"directories": dir("", bulkDir("d", numbered(9000, func(i int) string { return fmt.Sprintf("%0250d", i) }))),
 	}
+	sizes := []int64{4096, 1 << 20, 8 << 20, 20<<20 + 5000, 33 << 20}
+	if testing.Short() {
+		sizes = sizes[2:3]
+	}
 	for name, root := range trees {
-		for _, size := range []int64{4096, 1 << 20, 8 << 20, 20<<20 + 5000, 33 << 20} {
+		for _, size := range sizes {
 			t.Run(fmt.Sprintf("%s in %d", name, size), func(t *testing.T) {
 				o := options(size)
 				_, err := imageAt(filepath.Join(t.TempDir(), "image"), root, o)
@@ -42,7 +46,11 @@ func TestWhatDoesNotFit(t *testing.T) {
 }
 
 func TestMinSizeFits(t *testing.T) {
-	for n := 0; n < 40; n += 3 {
+	step := 3
+	if testing.Short() {
+		step = 13
+	}
+	for n := 0; n < 40; n += step {
 		root := dir("", bulkDir("d", numbered(n*n*20, func(i int) string { return fmt.Sprint(i) })), file("a", text(1, n*n*5000)))
 		for _, least := range []int64{0, 100 << 20, 512<<20 - 1} {
 			size, err := MinSize(root, options(0), least)
