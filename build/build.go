@@ -73,6 +73,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 		return Result{}, err
 	}
 	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}, chance: fresh}
+	defer b.close()
 	opt.phase("staging")
 	if b.trees, err = stageAll(ctx, s, seconds, opt); err != nil {
 		return Result{}, err
@@ -81,7 +82,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 		return Result{}, err
 	}
 	opt.phase("planning")
-	if err := b.plan(); err != nil {
+	if err := b.plan(ctx); err != nil {
 		return Result{}, err
 	}
 	if err := b.freshTable(); err != nil {
@@ -128,6 +129,7 @@ type builder struct {
 
 	bios      *boot.BIOS // GRUB's images for a BIOS; nil: none
 	variables []byte     // of the firmware; nil: none
+	squashfs  *os.File   // the root filesystem, made before the disk; nil: none
 }
 
 // write makes the disk on an empty file.
@@ -157,6 +159,9 @@ func (b *builder) filesystem(ctx context.Context, o *output, p partition.Partiti
 	w := io.NewOffsetWriter(o, p.Offset())
 	switch p.Role {
 	case partition.Root:
+		if b.spec.FSType != spec.Ext4 {
+			return b.writeOther(ctx, w, p.Length())
+		}
 		opt := b.ext4Options(p.Length())
 		opt.Progress = b.opt.phase("root filesystem")
 		_, err := mkext4.Write(ctx, w, b.trees[p.Role], opt)

@@ -1,6 +1,7 @@
 package build
 
 import (
+	"context"
 	"errors"
 
 	"github.com/reprodisk/reprodisk/build/partition"
@@ -18,7 +19,7 @@ const (
 )
 
 // plan decides how large the disk is and where its partitions lie.
-func (b *builder) plan() error {
+func (b *builder) plan(ctx context.Context) error {
 	boot, err := partition.ParseBootSize(b.spec.BootSize)
 	if err != nil {
 		return b.spec.Errorf("bootSize", "%v", err)
@@ -30,6 +31,9 @@ func (b *builder) plan() error {
 	opt := partition.Options{
 		Type: partition.Type(b.spec.PartitionTableType), BootSize: boot, RootGUID: root,
 		DiskSignature: b.number("MBR disk signature"),
+	}
+	if b.spec.FSType != spec.Ext4 {
+		return b.planOther(ctx, opt)
 	}
 	if !b.spec.DiskSize.Auto {
 		opt.DiskSize = int64(b.spec.DiskSize.Bytes)

@@ -66,6 +66,9 @@ func (s *Spec) check() error {
 	if _, given := s.at["bootContents"]; given && s.PartitionTableType != TableEFIXBootldr {
 		return s.Errorf("bootContents", "the layout %s has no XBOOTLDR partition; only efixbootldr has", s.PartitionTableType)
 	}
+	if err := s.checkFilesystem(); err != nil {
+		return err
+	}
 	if err := s.checkClosure(); err != nil {
 		return err
 	}
@@ -84,6 +87,9 @@ func (s *Spec) Unbuilt() error {
 		}
 		if first == nil || p.Line < first.Pos.Line || p.Line == first.Pos.Line && p.Col < first.Pos.Col {
 			first = errorAt(p, "not built yet: %s", o.name)
+			if o.name == "fsType" {
+				first.Msg += ": " + s.FSType
+			}
 		}
 	}
 	if first == nil && s.BootLoader == LoaderGuest {

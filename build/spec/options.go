@@ -38,7 +38,7 @@ func options() []option {
 		{"fsType", choice(
 			func(s *Spec) *string { return &s.FSType },
 			"ext4", "vfat", "squashfs", "erofs", "btrfs", "xfs",
-		), func(s *Spec) bool { return s.FSType != "ext4" }},
+		), (*Spec).otherFS},
 		{"label", orEmpty(func(s *Spec) *string { return &s.Label }), nil},
 		{"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile })), nil},
 		{

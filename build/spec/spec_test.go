@@ -154,6 +154,10 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"rootGPUID: 00000000-0000-0000-0000-000000000000", `s.yaml:1:12: rootGPUID: the GUID 00000000-0000-0000-0000-000000000000 is all zeros, which means none`},
 		{"partitionTableType: efi\nrootGPUID: 1c06f03b-704e-4657-b9cd-681a087a2fdc", `s.yaml:2:1: rootGPUID: 1C06F03B-704E-4657-B9CD-681A087A2FDC is the GUID that make-disk-image gives the disk or another partition`},
 		{"label: seventeen-letters", `s.yaml:1:1: label: "seventeen-letters" has 17 bytes; ext4 takes 16`},
+		{"fsType: vfat\npartitionTableType: none\nrootFSUID: F222513B-DED1-49FA-B591-20CE86A2FE7F", `s.yaml:3:1: rootFSUID: a vfat filesystem has no UUID; leave it out`},
+		{"fsType: squashfs\npartitionTableType: none\nlabel: some", `s.yaml:3:1: label: a squashfs filesystem has no label; leave it out`},
+		{"fsType: vfat\npartitionTableType: none\ncontents: [{source: a, target: b, mode: \"644\"}]", `s.yaml:3:13: mode: a FAT filesystem has no owners and modes`},
+		{"fsType: vfat\npartitionTableType: none\ncontents: [{source: a, target: b, user: \"0\", group: \"0\"}]", `s.yaml:3:13: user: a FAT filesystem has no owners and modes`},
 		{"label: twelve-bytes\nfsType: vfat\npartitionTableType: none", `s.yaml:1:1: label: "twelve-bytes" has 12 bytes; vfat takes 11`},
 		{"bootSize: ''", `s.yaml:1:11: bootSize: is empty`},
 		{"name: ../x", `s.yaml:1:1: name: "../x" is no name for Nix: letters, digits and +-._?= only, at most 211, no dot in front`},
@@ -223,10 +227,10 @@ func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
 		"bootLoader: guest":       "s.yaml:1:1: not built yet: bootLoader",
 		"partitionTableType: efi\ntouchEFIVars: true\nOVMF: a\nefiFirmware: b\nefiVariables: c": "",
 		"bootLoader: none\ninstallBootLoader: false":                                            "",
-		"postVM: a":                              "s.yaml:1:1: not built yet: postVM",
-		"memSize: 2048":                          "s.yaml:1:1: not built yet: memSize",
-		"fsType: vfat\npartitionTableType: none": "s.yaml:1:1: not built yet: fsType",
-		"deterministic: false":                   "",
+		"postVM: a":                             "s.yaml:1:1: not built yet: postVM",
+		"memSize: 2048":                         "s.yaml:1:1: not built yet: memSize",
+		"fsType: xfs\npartitionTableType: none": "s.yaml:1:1: not built yet: fsType: xfs",
+		"deterministic: false":                  "",
 	} {
 		s, err := Parse("s.yaml", []byte(spec))
 		if err != nil {

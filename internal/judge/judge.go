@@ -64,6 +64,7 @@ var Packages = map[string]string{
 	"umount":      "mount",
 	"setpriv":     "util-linux",
 	"mksquashfs":  "squashfs-tools",
+	"sqfstar":     "squashfs-tools",
 	"unsquashfs":  "squashfs-tools",
 	"mkfs.minix":  "util-linux",
 	"mkswap":      "util-linux",

@@ -1,0 +1,166 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/reprodisk/reprodisk/build/partition"
+	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/build/stage"
+	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
+	"github.com/reprodisk/reprodisk/internal/tree"
+)
+
+// planOther decides how large the disk is where its one filesystem is not ext4.
+func (b *builder) planOther(ctx context.Context, opt partition.Options) error {
+	if !b.spec.DiskSize.Auto {
+		opt.DiskSize = int64(b.spec.DiskSize.Bytes)
+	}
+	var err error
+	if b.spec.FSType == spec.VFAT {
+		opt.DiskSize, err = b.planVFAT(opt.DiskSize)
+	} else {
+		opt.DiskSize, err = b.planSquashfs(ctx, opt.DiskSize)
+	}
+	if err != nil {
+		return err
+	}
+	if b.layout, err = partition.Plan(opt); err != nil {
+		return b.spec.Errorf("diskSize", "%v", err)
+	}
+	return nil
+}
+
+// writeOther makes the root filesystem that planOther has planned.
+func (b *builder) writeOther(ctx context.Context, w io.WriterAt, size int64) error {
+	if b.spec.FSType == spec.VFAT {
+		opt := b.vfatOptions(size)
+		opt.Progress = b.opt.phase("root filesystem")
+		_, err := mkfat.Write(ctx, w, b.trees[partition.Root], opt)
+		return err
+	}
+	return b.copySquashfs(ctx, w)
+}
+
+// vfatOptions are those of a root filesystem that is FAT, at a size in bytes.
+func (b *builder) vfatOptions(size int64) mkfat.Options {
+	return mkfat.Options{
+		Size: size, Label: strings.ToUpper(b.spec.Label), Epoch: b.epoch,
+		VolumeID: b.number("vfat volume ID"),
+	}
+}
+
+// planVFAT is the size of a disk that holds the tree: the given one, or, where
+// that is 0, make-disk-image's sum, raised to what FAT needs.
+func (b *builder) planVFAT(size int64) (int64, error) {
+	root := b.trees[partition.Root]
+	if b.spec.DiskSize.Auto {
+		sizes, err := stage.AutoSize(stage.UsageOf(root), int64(b.spec.AdditionalSpace), 0)
+		if err != nil {
+			return 0, b.spec.Errorf("diskSize", "%v", err)
+		}
+		size = sizes.DiskSize
+	}
+	empty := &tree.Node{Inode: &tree.Inode{Mode: tree.Directory | 0o755}}
+	if _, err := mkfat.Write(context.Background(), nowhere{}, empty, b.vfatOptions(size)); err != nil {
+		option := "diskSize"
+		if _, err := mkfat.MinSize(empty, b.vfatOptions(size)); err != nil {
+			option = "label"
+		}
+		return 0, b.spec.Errorf(option, "%v", err)
+	}
+	files := hollow(root)
+	for {
+		_, err := mkfat.Write(context.Background(), nowhere{}, files, b.vfatOptions(size))
+		var small *mkfat.SpaceError
+		switch {
+		case err == nil:
+			return size, nil
+		case errors.As(err, &small) && b.spec.DiskSize.Auto:
+			size += wholeMebibytes(small.Missing)
+		case errors.As(err, &small):
+			return 0, b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", size, small.Missing)
+		default:
+			return 0, b.spec.Errorf("contents", "%v", err)
+		}
+	}
+}
+
+// planSquashfs makes the filesystem in a file of its own, for how large it
+// becomes shows only then, and returns the size of the disk: the given one,
+// or, where that is 0, as much as the filesystem takes.
+func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
+	f, err := os.CreateTemp("", "reprodisk-*.squashfs")
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", os.TempDir(), unwrapPath(err))
+	}
+	b.squashfs = f
+	if err := os.Remove(f.Name()); err != nil {
+		return 0, err
+	}
+	if err := writeSquashfs(ctx, f, b.trees[partition.Root], b.epoch, b.opt.phase("root filesystem")); err != nil {
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		return 0, b.spec.Errorf("fsType", "%v", err)
+	}
+	if b.spec.Deterministic {
+		if err := pinned(f, b.epoch); err != nil {
+			return 0, b.spec.Errorf("fsType", "%v", err)
+		}
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case b.spec.DiskSize.Auto:
+		return wholeMebibytes(fi.Size()), nil
+	case fi.Size() > size:
+		return 0, b.spec.Errorf("diskSize", "the squashfs of %d bytes does not fit into %d: %d bytes are missing; raise diskSize, or leave it at auto", fi.Size(), size, fi.Size()-size)
+	}
+	return size, nil
+}
+
+// copySquashfs copies the filesystem to its place.
+func (b *builder) copySquashfs(ctx context.Context, w io.WriterAt) error {
+	fi, err := b.squashfs.Stat()
+	if err != nil {
+		return err
+	}
+	progress := b.opt.phase("copying the root filesystem")
+	buf := make([]byte, mebibyte)
+	for off := int64(0); off < fi.Size(); {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := b.squashfs.ReadAt(buf[:min(int64(len(buf)), fi.Size()-off)], off)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		if _, err := w.WriteAt(buf[:n], off); err != nil {
+			return err
+		}
+		if off += int64(n); progress != nil {
+			progress(off, fi.Size())
+		}
+	}
+	return nil
+}
+
+// close lets go of what a build holds open.
+func (b *builder) close() {
+	if b.squashfs != nil {
+		b.squashfs.Close()
+	}
+}
+
+// wholeMebibytes is a size rounded up.
+func wholeMebibytes(n int64) int64 { return (n + mebibyte - 1) / mebibyte * mebibyte }
