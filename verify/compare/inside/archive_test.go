@@ -1,6 +1,7 @@
 package inside
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -259,4 +260,24 @@ func TestFilesystemInAFileIsNamed(t *testing.T) {
 	}
 	x := explain(t, "/var/lib/disk.img", file(t, filepath.Join(dir, "a")), file(t, filepath.Join(dir, "b")))
 	wantRoots(t, x, "ext4", report.Content, "UUID", "LABEL", "content")
+}
+
+func TestOneByteOfCompressedDataIsContent(t *testing.T) {
+	text := strings.Repeat("0123456789 the same text, many times\n", 20)
+	for _, tool := range []string{"gzip", "xz", "zstd"} {
+		r := judge.RunInput(t, text, tool, "-c")
+		if r.Status != 0 {
+			t.Fatalf("%s: %s", tool, r.Stderr)
+		}
+		packed := []byte(r.Stdout)
+		// Behind gzip's header, whose fields have causes of their own.
+		for at := 10; at < len(packed); at++ {
+			flipped := bytes.Clone(packed)
+			flipped[at] ^= 0x10
+			x, ok := Explain(t.Context(), "/x", source(packed), source(flipped))
+			if ok && x.Cause != report.Content {
+				t.Errorf("%s: byte %d of %d: %q, %+v", tool, at, len(packed), x.Cause, x.Fields)
+			}
+		}
+	}
 }
