@@ -116,6 +116,7 @@ func excluding(globs []string, file string) string {
 func (r *Report) keepPartition(n int) {
 	kept := map[string]bool{}
 	var findings []Finding
+	dropped := r.DifferingBytes
 	r.DifferingBytes = 0
 	for _, f := range r.Findings {
 		if f.Partition == n {
@@ -133,6 +134,9 @@ func (r *Report) keepPartition(n int) {
 			}
 		}
 		f.DerivedFrom, f.Derived = from, len(from) > 0
+	}
+	if dropped -= r.DifferingBytes; dropped > 0 {
+		r.Warnings = append(r.Warnings, fmt.Sprintf("only partition %d is reported: outside of it %s differ", n, counted(dropped, "byte")))
 	}
 	r.Findings = findings
 	var partitions []Partition

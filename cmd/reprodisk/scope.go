@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -30,6 +31,9 @@ func (f *scopeFlags) apply(r *report.Report) error {
 	}
 	if len(f.exclude) == 0 && len(f.ignore) == 0 && f.partition < 0 {
 		return nil
+	}
+	if f.partition > 0 && !slices.ContainsFunc(r.Partitions, func(p report.Partition) bool { return p.Number == f.partition }) {
+		return fmt.Errorf("--partition %d: neither %s nor %s has it", f.partition, r.A.Path, r.B.Path)
 	}
 	return r.Apply(report.Scope{Exclude: f.exclude, Ignore: f.ignore, Partition: f.partition})
 }
