@@ -13,6 +13,7 @@ import (
 
 type buildOptions struct {
 	out string
+	log jsonLog
 }
 
 func (a *app) buildCommand() *cobra.Command {
@@ -22,7 +23,7 @@ func (a *app) buildCommand() *cobra.Command {
 		Short: "Build one disk image from a spec",
 		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its path.
 In another format than raw the name ends as make-disk-image has it: DIR/nixos.qcow2
-and so on.
+and so on. With touchEFIVars the path of the firmware's variables follows.
 
 The options of a spec are those of NixOS's make-disk-image; see
 docs/make-disk-image.md. Times in the image are SOURCE_DATE_EPOCH's where that
@@ -39,6 +40,7 @@ Exit status: 0 built, 2 trouble, 130 after Ctrl-C.`,
 		},
 	}
 	cmd.Flags().StringVarP(&o.out, "output", "o", "result", "write the image into `DIR`")
+	o.log.add(cmd.Flags())
 	return cmd
 }
 
@@ -47,9 +49,13 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := o.log.open(a); err != nil {
+		return err
+	}
+	defer o.log.close()
 	res, err := build.Build(ctx, s, build.Options{
 		OutDir: o.out, SourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"),
-		Warn: a.warn, Progress: a.progress.show,
+		Warn: a.warn, Progress: o.log.tee(a.progress.show),
 	})
 	if err != nil {
 		return err
@@ -58,6 +64,13 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 	if a.global.quiet {
 		return nil
 	}
-	_, err = fmt.Fprintln(a.stdout, res.Image)
-	return err
+	for _, path := range []string{res.Image, res.Variables} {
+		if path == "" {
+			continue
+		}
+		if _, err := fmt.Fprintln(a.stdout, path); err != nil {
+			return err
+		}
+	}
+	return nil
 }

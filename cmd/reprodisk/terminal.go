@@ -62,7 +62,10 @@ func (p *progress) show(stage string, done, total int64) {
 	line := stage
 	switch {
 	case total > 0:
-		line += fmt.Sprintf(" %d%%", done*100/total)
+		line += fmt.Sprintf(" %d%% of %s", int64(float64(done)/float64(total)*100), amount(float64(total)))
+		if d := now.Sub(p.since); d >= time.Second {
+			line += fmt.Sprintf(", %s/s", amount(float64(done)/d.Seconds()))
+		}
 	case now.Sub(p.since) >= time.Second:
 		line += fmt.Sprintf(" %ds", int(now.Sub(p.since).Seconds()))
 	default:
@@ -71,6 +74,19 @@ func (p *progress) show(stage string, done, total int64) {
 	runes := []rune(oneLine(line))
 	fmt.Fprintf(p.f, "\r\x1b[K%s", string(runes[:min(len(runes), terminalWidth(p.f)-1)]))
 	p.shown = true
+}
+
+// amount is a number of bytes as a person reads it in passing.
+func amount(bytes float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+	i := 0
+	for ; bytes >= 1000 && i < len(units)-1; i++ {
+		bytes /= 1024
+	}
+	if i == 0 || bytes >= 10 {
+		return fmt.Sprintf("%.0f %s", bytes, units[i])
+	}
+	return fmt.Sprintf("%.1f %s", bytes, units[i])
 }
 
 // clear takes the line away, for other output to follow.

@@ -13,6 +13,7 @@ type verifyOptions struct {
 	out     string
 	check   string
 	reports reportFlags
+	log     jsonLog
 }
 
 func (a *app) verifyCommand() *cobra.Command {
@@ -57,6 +58,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&o.out, "output", "o", "", "keep the first output as `DIR`, a second that differs as\nDIR.check")
 	flags.StringVar(&o.check, "check", "", "build once, and compare with the earlier result in `DIR`")
+	o.log.add(flags)
 	o.reports.add(flags)
 	return cmd
 }
@@ -80,7 +82,11 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 		return err
 	}
 	defer o.reports.discard()
-	opt := verify.Options{Out: o.out, Progress: a.progress.show}
+	if err := o.log.open(a); err != nil {
+		return err
+	}
+	defer o.log.close()
+	opt := verify.Options{Out: o.out, Progress: o.log.tee(a.progress.show)}
 	if !a.global.quiet {
 		opt.Output = above{a.progress, a.stderr}
 	}
