@@ -32,6 +32,7 @@ func emptyRoot() *tree.Node { return &tree.Node{Inode: made(tree.Directory|0o755
 // mounted writes a tree onto a filesystem, mounts it, and returns the folder.
 func mounted(t *testing.T, root *tree.Node) string {
 	t.Helper()
+	judge.Root(t)
 	dir := t.TempDir()
 	image := filepath.Join(dir, "image")
 	f, err := os.Create(image)
