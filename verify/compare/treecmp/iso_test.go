@@ -40,7 +40,8 @@ func clock(f report.Finding) bool {
 func withoutClock(fs []report.Finding) []report.Finding {
 	var out []report.Finding
 	for _, f := range fs {
-		if !clock(f) {
+		// genisoimage makes the boot catalog, at the time of the build.
+		if catalog := f.Field == "date" && f.File == "/BOOT.CAT"; !clock(f) && !catalog {
 			out = append(out, f)
 		}
 	}
