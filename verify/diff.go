@@ -45,7 +45,10 @@ func Diff(ctx context.Context, a, b string, opt compare.Options) (*report.Report
 
 // compareOutputs compares what two runs of a job wrote.
 func compareOutputs(ctx context.Context, j *job, a, b string, opt Options) (*report.Report, error) {
-	return Diff(ctx, filepath.Join(a, j.image), filepath.Join(b, j.image), compare.Options{Progress: opt.Progress})
+	if len(j.beside) == 0 {
+		a, b = filepath.Join(a, j.image), filepath.Join(b, j.image)
+	}
+	return Diff(ctx, a, b, compare.Options{Progress: opt.Progress})
 }
 
 // keptName is the name under which a report speaks of an output.

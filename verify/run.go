@@ -117,8 +117,10 @@ func checkOutput(out string, j *job, fail func(string, ...any) error) error {
 			return fail("it left the folder $out empty")
 		}
 	}
-	if _, err := os.Lstat(filepath.Join(out, j.image)); err != nil {
-		return fail("it wrote no %s", j.image)
+	for _, file := range append([]string{j.image}, j.beside...) {
+		if _, err := os.Lstat(filepath.Join(out, file)); err != nil {
+			return fail("it wrote no %s", file)
+		}
 	}
 	return nil
 }

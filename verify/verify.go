@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/reprodisk/reprodisk/build"
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/report"
@@ -85,7 +86,7 @@ func Check(ctx context.Context, dir, path string, opt Options) (*Result, error) 
 	if err != nil {
 		return nil, err
 	}
-	if err := resultExists(filepath.Join(dir, job.image)); err != nil {
+	if err := job.complete(dir); err != nil {
 		return nil, err
 	}
 	return again(ctx, dir, job, opt)
@@ -115,6 +116,8 @@ type job struct {
 	own bool
 	// image is the file of the output to compare; empty: all of the output.
 	image string
+	// beside are the other files of the output, which are compared as well.
+	beside []string
 	// plain makes a message of the run fit for whoever gave the job.
 	plain func(message string) string
 }
@@ -151,8 +154,13 @@ func specJob(path string, opt Options) (*job, error) {
 		}
 		p = &Program{Path: self, Args: os.Args[:1]}
 	}
+	var beside []string
+	if s.TouchEFIVars {
+		beside = []string{build.VariablesName}
+	}
 	return &job{
-		name: "build", program: *p, own: true, image: format.FileName(format.Kind(s.Format)),
+		beside: beside,
+		name:   "build", program: *p, own: true, image: format.FileName(format.Kind(s.Format)),
 		args:  func(out string) []string { return []string{"build", "--quiet", "-o", out, "--", abs} },
 		plain: unprefixed(abs, path),
 	}, nil

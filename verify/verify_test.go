@@ -39,6 +39,14 @@ func fakeBuild(text string) int {
 	if err := os.WriteFile(filepath.Join(out, "nixos.img"), []byte(text), 0o666); err != nil {
 		return 2
 	}
+	if vars := os.Getenv("VARIABLES"); vars != "" {
+		if vars == "cwd" {
+			vars, _ = os.Getwd()
+		}
+		if err := os.WriteFile(filepath.Join(out, "efi-vars.fd"), []byte(vars), 0o666); err != nil {
+			return 2
+		}
+	}
 	return 0
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
 	"github.com/reprodisk/reprodisk/report"
@@ -82,7 +83,7 @@ func (w *work) mayKeep(j *job) error {
 		if err != nil {
 			return pathError(w.out, err)
 		}
-		if len(entries) == 0 || len(entries) == 1 && entries[0].Name() == j.image {
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !j.writes(e.Name()) }) {
 			return nil
 		}
 	}
