@@ -63,7 +63,7 @@ type dropInError struct{ said string }
 
 func (e *dropInError) Error() string { return e.said }
 
-func TestDropInTakesTheSeedsArguments(t *testing.T) {
+func TestDropInTakesMakeDiskImagesArguments(t *testing.T) {
 	var got map[string]bool
 	if err := dropIn(t, "builtins.functionArgs (import DROPIN)", &got); err != nil {
 		t.Fatal(err)

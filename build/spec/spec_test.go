@@ -96,7 +96,7 @@ func TestSizesReadAsNumfmtDoes(t *testing.T) {
 func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 	deep := strings.Repeat("[", 5000)
 	for _, c := range []struct{ spec, want string }{
-		// the assertions, in the seed's order
+		// the assertions, in make-disk-image's order
 		{"name: a\npartitionTableType: lagacy", `s.yaml:2:21: partitionTableType: "lagacy" is not one of legacy, legacy+gpt, efi, hybrid, none, efixbootldr, did you mean "legacy"?`},
 		{"rootFSUID: null", `s.yaml:1:1: rootFSUID: a deterministic ext4 filesystem needs one; leave it out and it equals rootGPUID`},
 		{"fsType: xfs", `s.yaml:1:1: fsType: xfs needs partitionTableType: none; in a partition table the root filesystem is ext4`},
@@ -147,7 +147,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"diskSize: 1000K", `s.yaml:1:11: diskSize: 1000K is 1024000 bytes, not a whole number of MiB`},
 		{"diskSize: 99999999999999999999", `s.yaml:1:11: diskSize: the size 99999999999999999999M is larger than 1024P, the largest that can be built`},
 		{"additionalSpace: 512MB", `s.yaml:1:18: additionalSpace: "512MB" is not a size; write bytes, or a number with K, M, G or T (powers of 1024)`},
-		// what the seed's tools took, or refused late
+		// what make-disk-image's tools took, or refused late
 		{"rootGPUID: foo", `s.yaml:1:12: rootGPUID: "foo" is not a GUID; write 32 hexadecimal digits as 8-4-4-4-12`},
 		{"rootGPUID: 97FD5997-D90B-4AA3-8D16-C1723AEA73C", `s.yaml:1:12: rootGPUID: "97FD5997-D90B-4AA3-8D16-C1723AEA73C" is not a GUID; write 32 hexadecimal digits as 8-4-4-4-12`},
 		{"rootFSUID: random", `s.yaml:1:12: rootFSUID: "random" is not a GUID; write 32 hexadecimal digits as 8-4-4-4-12`},

@@ -90,7 +90,7 @@ func list(root *tree.Node, owners bool) string {
 	return b.String()
 }
 
-// The seed's own staging loop, taken apart for a root without spaces in it:
+// Make-disk-image's own staging loop, taken apart for a root without spaces in it:
 // what it makes of the same entries is what we make of them.
 const seedLoop = `set -e
 umask 022
