@@ -50,7 +50,7 @@ kernel: judges
 	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cd "$$dir"; \
 	if [ "$$(id -u)" = 0 ]; then apt-get update -q; fi; \
 	package=$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p'); \
-	if ! apt-get download -q "$$package"; then echo "no kernel to boot images with: name one with REPRODISK_KERNEL"; exit 0; fi; \
+	if ! apt-get -o APT::Sandbox::User=root download -q "$$package"; then echo "no kernel to boot images with: name one with REPRODISK_KERNEL"; exit 0; fi; \
 	dpkg-deb --fsys-tarfile *.deb | tar -xO --wildcards './boot/vmlinuz-*' >vmlinuz; \
 	mkdir -p "$(dir $(REPRODISK_KERNEL))"; mv vmlinuz "$(REPRODISK_KERNEL)"
 
