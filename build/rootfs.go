@@ -96,7 +96,7 @@ func (b *builder) planVFAT(size int64) (int64, error) {
 func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
 	f, err := os.CreateTemp("", "reprodisk-*.squashfs")
 	if err != nil {
-		return 0, fmt.Errorf("%s: %w", os.TempDir(), unwrapPath(err))
+		return 0, fmt.Errorf("a temporary file for the squashfs (see TMPDIR): %w", unwrapPath(err))
 	}
 	b.squashfs = f
 	if err := os.Remove(f.Name()); err != nil {
