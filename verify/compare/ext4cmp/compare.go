@@ -22,6 +22,7 @@ type side struct {
 	paths    map[uint32]string          // of inodes that the walk met: their first path
 	only     map[uint32]*ledger.Finding // inodes that only this side's tree has, with the finding that says so
 	regions  []ext4.Region
+	cursor   int             // index of the region that at found last
 	touched  map[uint32]bool // inodes with a differing byte in something that is theirs
 	logNow   logBlock
 }
@@ -55,18 +56,17 @@ type comparison struct {
 	warnings   []string
 	warnedOnce map[string]bool
 
-	ownA, ownB regionCursor
-	singles    map[[2]string]int
-	shared     []*ledger.Finding
-	bitmaps    map[bitmapKey]*ledger.Finding
-	journal    journalFindings
-	targetNow  target
-	describe   contents.Describer
-	budget     int64 // bytes of content that may still be compared
-	dirNow     *dirBlock
-	slack      map[uint32]*ledger.Finding // of directories: bytes that nothing reads
-	stored     map[uint32]*ledger.Finding // attributes whose values an inode of A or, after those, of B holds
-	members    map[memberKey]bool
+	singles   map[[2]string]int
+	shared    []*ledger.Finding
+	bitmaps   map[bitmapKey]*ledger.Finding
+	journal   journalFindings
+	targetNow target
+	describe  contents.Describer
+	budget    int64 // bytes of content that may still be compared
+	dirNow    *dirBlock
+	slack     map[uint32]*ledger.Finding // of directories: bytes that nothing reads
+	stored    map[uint32]*ledger.Finding // attributes whose values an inode of A or, after those, of B holds
+	members   map[memberKey]bool
 }
 
 // Compare implements ledger.Comparer.
@@ -111,7 +111,6 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 	for _, f := range c.shared { // of many files: no one's values
 		f.A, f.B, f.Note, f.Diff = "", "", "more files, beyond those that have findings of their own", ""
 	}
-	c.ownA, c.ownB = regionCursor{regions: c.a.regions}, regionCursor{regions: c.b.regions}
 	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
 }
 

@@ -146,12 +146,20 @@ func (s *side) holds(g uint32, bit int) bool {
 	return ok || n < s.sb.FirstInode()
 }
 
-// at is the region around a byte of the volume.
+// at is the region around a byte of the volume. Bytes are mostly asked for in
+// rising order, so the one found last and its neighbour are tried first.
 func (s *side) at(off int64) (ext4.Region, bool) {
+	for i := s.cursor; i < min(s.cursor+2, len(s.regions)); i++ {
+		if r := s.regions[i]; off >= r.Start && off < r.End() {
+			s.cursor = i
+			return r, true
+		}
+	}
 	i := sort.Search(len(s.regions), func(i int) bool { return s.regions[i].End() > off })
 	if i == len(s.regions) || s.regions[i].Start > off {
 		return ext4.Region{}, false
 	}
+	s.cursor = i
 	return s.regions[i], true
 }
 

@@ -10,32 +10,10 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
-// regionCursor finds regions for rising offsets.
-type regionCursor struct {
-	regions []ext4.Region
-	i       int
-}
-
-func (c *regionCursor) at(off int64) (ext4.Region, bool) {
-	for c.i > 0 && c.regions[c.i].Start > off {
-		c.i--
-	}
-	for c.i < len(c.regions) && c.regions[c.i].End() <= off {
-		c.i++
-	}
-	if c.i == len(c.regions) || c.regions[c.i].Start > off {
-		if c.i == len(c.regions) && c.i > 0 {
-			c.i--
-		}
-		return ext4.Region{}, false
-	}
-	return c.regions[c.i], true
-}
-
 // owner answers for a differing byte of the volume.
 func (c *comparison) owner(off int64) ledger.Owned {
-	ra, okA := c.ownA.at(off)
-	rb, okB := c.ownB.at(off)
+	ra, okA := c.a.at(off)
+	rb, okB := c.b.at(off)
 	if !okA || !okB {
 		return ledger.Owned{Start: off, End: off + 1}
 	}
