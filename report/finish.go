@@ -93,14 +93,14 @@ func compareBool(a, b bool) int {
 // verdict is Reproducible where every root finding is allowed: what is derived
 // follows from one of them.
 func (r *Report) verdict() Verdict {
-	if r.unallowed() > 0 || r.A.Size-r.A.Added != r.B.Size-r.B.Added && len(r.Findings) == 0 {
+	if r.Unallowed() > 0 || r.A.Size-r.A.Added != r.B.Size-r.B.Added && len(r.Findings) == 0 {
 		return Unreproducible
 	}
 	return Reproducible
 }
 
-// unallowed counts the root findings that the policy does not accept.
-func (r *Report) unallowed() int {
+// Unallowed counts the root findings that the policy does not accept.
+func (r *Report) Unallowed() int {
 	n := 0
 	for i := range r.Findings {
 		if f := &r.Findings[i]; !f.Derived && f.Allowed == "" {

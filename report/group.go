@@ -7,82 +7,82 @@ import (
 	"strings"
 )
 
-// group is the findings of one format in one partition of one image: what
+// Group is the findings of one format in one partition of one image: what
 // stands under one heading.
-type group struct {
-	image     string
-	partition int
-	format    string
-	roots     []*Finding
-	derived   []*Finding
+type Group struct {
+	Image     string // the image's name, where two folders were compared
+	Partition int    // as Finding.Partition
+	Format    string // as Finding.Format
+	Roots     []*Finding
+	Derived   []*Finding
 }
 
-// groups sorts the findings under headings, in order of image, partition and
+// Groups sorts the findings under headings, in order of image, partition and
 // first appearance.
-func (r *Report) groups() []*group {
+func (r *Report) Groups() []*Group {
 	type key struct {
 		image     string
 		partition int
 		format    string
 	}
-	index := make(map[key]*group)
-	var out []*group
+	index := make(map[key]*Group)
+	var out []*Group
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		k := key{f.Image, f.Partition, f.Format}
 		g := index[k]
 		if g == nil {
-			g = &group{image: f.Image, partition: f.Partition, format: f.Format}
+			g = &Group{Image: f.Image, Partition: f.Partition, Format: f.Format}
 			index[k] = g
 			out = append(out, g)
 		}
 		if f.Derived {
-			g.derived = append(g.derived, f)
+			g.Derived = append(g.Derived, f)
 		} else {
-			g.roots = append(g.roots, f)
+			g.Roots = append(g.Roots, f)
 		}
 	}
-	slices.SortStableFunc(out, func(g, h *group) int {
-		return cmp.Or(cmp.Compare(g.image, h.image), cmp.Compare(g.partition, h.partition))
+	slices.SortStableFunc(out, func(g, h *Group) int {
+		return cmp.Or(cmp.Compare(g.Image, h.Image), cmp.Compare(g.Partition, h.Partition))
 	})
 	return out
 }
 
-// heading names a group: "partition 2 · ext4 · root (LBA 133120–4194270)".
-func (r *Report) heading(g *group) string {
+// Heading names a group: "partition 2 · ext4 · root (LBA 133120–4194270)".
+func (r *Report) Heading(g *Group) string {
 	var parts []string
-	if g.image != "" {
-		parts = append(parts, visible(g.image))
+	if g.Image != "" {
+		parts = append(parts, Visible(g.Image))
 	}
-	p := r.partition(g.image, g.partition)
+	p := r.partition(g.Image, g.Partition)
 	switch {
-	case g.partition > 0:
-		parts = append(parts, fmt.Sprintf("partition %d", g.partition))
+	case g.Partition > 0:
+		parts = append(parts, fmt.Sprintf("partition %d", g.Partition))
 	case p != nil:
 		parts = append(parts, "filesystem")
-	case g.format == "gpt" || g.format == "mbr":
+	case g.Format == "gpt" || g.Format == "mbr":
 		parts = append(parts, "partition table")
 	}
-	switch g.format {
+	switch g.Format {
 	case "disk":
-		if g.partition == 0 && p == nil {
+		if g.Partition == 0 && p == nil {
 			parts = append(parts, "disk")
 		}
 		parts = append(parts, "outside of any format")
 	case "":
 	default:
-		parts = append(parts, visible(g.format))
+		parts = append(parts, Visible(g.Format))
 	}
-	side := p.side()
+	side := p.Side()
 	if side == nil {
 		return strings.Join(parts, " · ")
 	}
 	if name := cmp.Or(side.Name, side.Label); name != "" {
-		parts = append(parts, visible(name))
+		parts = append(parts, Visible(name))
 	}
 	out := strings.Join(parts, " · ")
-	if g.partition > 0 && side.Sectors > 0 {
-		out += " (" + side.lba() + ")"
+	if g.Partition > 0 && side.Sectors > 0 {
+		out += " (" + side.LBA() + ")"
 	}
 	return out
 }
@@ -97,8 +97,8 @@ func (r *Report) partition(image string, number int) *Partition {
 	return nil
 }
 
-// side is A's side, or B's where A has no such partition.
-func (p *Partition) side() *PartitionSide {
+// Side is A's side, or B's where A has no such partition.
+func (p *Partition) Side() *PartitionSide {
 	switch {
 	case p == nil:
 		return nil
@@ -108,8 +108,8 @@ func (p *Partition) side() *PartitionSide {
 	return p.B
 }
 
-// lba is the partition's first and last sector.
-func (s *PartitionSide) lba() string {
+// LBA is the partition's first and last sector.
+func (s *PartitionSide) LBA() string {
 	return fmt.Sprintf("LBA %d–%d", s.Start, s.Start+s.Sectors-1)
 }
 
@@ -124,11 +124,11 @@ func (f fold) String() string {
 	name := cmp.Or(f.field, f.structure)
 	switch {
 	case f.values > 1 && f.field != "" && f.structure != "":
-		return name + " of " + counted(f.values, f.structure)
+		return name + " of " + Counted(f.values, f.structure)
 	case f.field != "" && f.structure != "":
 		return name + " of the " + f.structure
 	case f.values > 1:
-		return counted(f.values, name)
+		return Counted(f.values, name)
 	}
 	return name
 }
@@ -143,7 +143,7 @@ func folds(findings []*Finding) []fold {
 		if !ok {
 			i = len(out)
 			index[k] = i
-			out = append(out, fold{structure: visible(f.Structure), field: visible(f.Field)})
+			out = append(out, fold{structure: Visible(f.Structure), field: Visible(f.Field)})
 		}
 		out[i].values += int64(max(f.Count, 1))
 		out[i].bytes += f.Bytes
@@ -155,8 +155,8 @@ func folds(findings []*Finding) []fold {
 // maxFolds is how many kinds of consequences one line names.
 const maxFolds = 4
 
-// consequences says in one sentence what derived findings come to.
-func consequences(derived []*Finding) string {
+// Consequences says in one sentence what derived findings come to.
+func Consequences(derived []*Finding) string {
 	var bytes int64
 	for _, f := range derived {
 		bytes += f.Bytes
@@ -171,36 +171,36 @@ func consequences(derived []*Finding) string {
 		names = append(names, f.String())
 	}
 	return fmt.Sprintf("%s: %s (%s)",
-		counted(int64(len(derived)), "consequence"), counted(bytes, "byte"), strings.Join(names, ", "))
+		Counted(int64(len(derived)), "consequence"), Counted(bytes, "byte"), strings.Join(names, ", "))
 }
 
-// headline is the verdict in one line.
-func (r *Report) headline() string {
+// Headline is the verdict in one line.
+func (r *Report) Headline() string {
 	folder := r.A.Format == "directory" && r.B.Format == "directory"
 	kind := "images"
 	if folder {
 		kind = "folders"
 	}
-	causes := r.unallowed()
+	causes := r.Unallowed()
 	total := max(r.A.Size, r.B.Size)
-	differ := fmt.Sprintf("%s of %s differ", commas(r.DifferingBytes), counted(total, "byte"))
+	differ := fmt.Sprintf("%s of %s differ", Commas(r.DifferingBytes), Counted(total, "byte"))
 	if total == 0 {
-		differ = counted(r.DifferingBytes, "byte") + " differ"
+		differ = Counted(r.DifferingBytes, "byte") + " differ"
 	}
 	switch {
 	case r.Verdict == Reproducible && len(r.Findings) == 0:
 		if total == 0 {
 			return fmt.Sprintf("reproducible: the two %s are identical", kind)
 		}
-		return fmt.Sprintf("reproducible: the two %s are identical, %s", kind, size(total))
+		return fmt.Sprintf("reproducible: the two %s are identical, %s", kind, HumanSize(total))
 	case r.Verdict == Reproducible:
-		return fmt.Sprintf("reproducible: %s, %s", counted(int64(r.RootFindings), "allowed difference"), differ)
+		return fmt.Sprintf("reproducible: %s, %s", Counted(int64(r.RootFindings), "allowed difference"), differ)
 	case causes == 0:
 		return fmt.Sprintf("not reproducible: the two %s differ in size", kind)
 	}
 	also := ""
 	if n := r.RootFindings - causes; n > 0 {
-		also = fmt.Sprintf(" and %s", counted(int64(n), "allowed difference"))
+		also = fmt.Sprintf(" and %s", Counted(int64(n), "allowed difference"))
 	}
-	return fmt.Sprintf("not reproducible: %s%s, %s", counted(int64(causes), "cause"), also, differ)
+	return fmt.Sprintf("not reproducible: %s%s, %s", Counted(int64(causes), "cause"), also, differ)
 }

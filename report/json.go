@@ -157,7 +157,7 @@ func decode(dec *json.Decoder) (*Report, error) {
 	simple := map[string]any{
 		"schema": &r.Schema, "tool": &r.Tool, "a": &r.A, "b": &r.B, "verdict": &r.Verdict,
 		"differing_bytes": &r.DifferingBytes, "explained_bytes": &r.ExplainedBytes,
-		"root_findings": &r.RootFindings, "warnings": &r.Warnings,
+		"root_findings": &r.RootFindings, "warnings": &r.Warnings, "verification": &r.Verification,
 	}
 	if err := expect(dec, '{'); err != nil {
 		return nil, err

@@ -29,42 +29,42 @@ func WriteMarkdown(w io.Writer, r *Report, opt MarkdownOptions) error {
 	if r.Verdict != Reproducible {
 		mark = "❌"
 	}
-	fmt.Fprintf(&out, "### %s %s\n\n", mark, r.headline())
+	fmt.Fprintf(&out, "### %s %s\n\n", mark, r.Headline())
 	fmt.Fprintf(&out, "`a` %s, `b` %s\n", markdownInput(r.A), markdownInput(r.B))
 
 	var roots, derived []*Finding
-	for _, g := range r.groups() {
-		roots = append(roots, g.roots...)
-		derived = append(derived, g.derived...)
+	for _, g := range r.Groups() {
+		roots = append(roots, g.Roots...)
+		derived = append(derived, g.Derived...)
 	}
 	if len(roots) > 0 {
 		out.WriteString("\n| where | what | a | b | cause | bytes | remedy |\n| --- | --- | --- | --- | --- | ---: | --- |\n")
 	}
 	for _, f := range roots[:min(len(roots), opt.Max)] {
-		a, b := cutPair(visible(f.A), visible(f.B), maxCell)
+		a, b := cutPair(Visible(f.A), Visible(f.B), maxCell)
 		remedy := markdownText(f.Remedy)
 		if f.Allowed != "" {
 			remedy = "allowed: " + markdownText(f.Allowed)
 		}
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | %s |\n",
 			markdownText(r.where(f)), markdownWhat(f), markdownCode(a), markdownCode(b),
-			markdownText(string(f.Cause)), commas(f.Bytes), remedy)
+			markdownText(string(f.Cause)), Commas(f.Bytes), remedy)
 	}
 	if n := len(roots) - opt.Max; n > 0 {
-		fmt.Fprintf(&out, "\n… and %s more.\n", commas(int64(n)))
+		fmt.Fprintf(&out, "\n… and %s more.\n", Commas(int64(n)))
 	}
 	if len(derived) > 0 {
-		fmt.Fprintf(&out, "\nAnd %s.\n", markdownText(consequences(derived)))
+		fmt.Fprintf(&out, "\nAnd %s.\n", markdownText(Consequences(derived)))
 	}
 	if n := r.DifferingBytes - r.ExplainedBytes; n > 0 {
-		fmt.Fprintf(&out, "\nNo format claims %s of what differs.\n", counted(n, "byte"))
+		fmt.Fprintf(&out, "\nNo format claims %s of what differs.\n", Counted(n, "byte"))
 	}
 	for i, s := range r.Warnings {
 		if i == 0 {
 			out.WriteByte('\n')
 		}
 		if i == maxWarnings {
-			fmt.Fprintf(&out, "- … and %s\n", counted(int64(len(r.Warnings)-i), "more warning"))
+			fmt.Fprintf(&out, "- … and %s\n", Counted(int64(len(r.Warnings)-i), "more warning"))
 			break
 		}
 		fmt.Fprintf(&out, "- Warning: %s\n", markdownText(s))
@@ -74,9 +74,9 @@ func WriteMarkdown(w io.Writer, r *Report, opt MarkdownOptions) error {
 }
 
 func markdownInput(in Input) string {
-	s := markdownCode(visible(in.Path))
+	s := markdownCode(Visible(in.Path))
 	if in.Size > 0 {
-		s += " (" + size(in.Size) + ")"
+		s += " (" + HumanSize(in.Size) + ")"
 	}
 	return s
 }
@@ -99,13 +99,13 @@ func (r *Report) where(f *Finding) string {
 func markdownWhat(f *Finding) string {
 	what := markdownText(strings.TrimSpace(cmp.Or(strings.TrimSpace(f.Structure), f.ID)))
 	if f.Field != "" {
-		what += " " + markdownCode(cut(visible(f.Field), maxCell))
+		what += " " + markdownCode(cut(Visible(f.Field), maxCell))
 	}
 	switch {
 	case f.File != "":
-		what += " of " + markdownCode(cutFront(visible(f.File), maxCell))
+		what += " of " + markdownCode(cutFront(Visible(f.File), maxCell))
 	case f.Count > 1:
-		what += fmt.Sprintf(" (%s values)", commas(int64(f.Count)))
+		what += fmt.Sprintf(" (%s values)", Commas(int64(f.Count)))
 	}
 	return what
 }
@@ -139,7 +139,7 @@ func markdownCode(s string) string {
 // of by themselves (@name, #12, www., http://) is taken apart.
 func markdownText(s string) string {
 	var out strings.Builder
-	for _, c := range visible(s) {
+	for _, c := range Visible(s) {
 		switch {
 		case c == '<':
 			out.WriteString("&lt;")

@@ -26,6 +26,8 @@ type Report struct {
 	Findings       []Finding   `json:"findings"`                               // root findings first, each kind in order of partition and place
 	Partitions     []Partition `json:"partitions"`                             // what fdisk -l would show, for both images
 	Warnings       []string    `json:"warnings,omitempty"`                     // what could not be read, and why
+
+	Verification *Verification `json:"verification,omitempty"` // how the images were built, where verify built them
 }
 
 // Tool is the program that made a report.

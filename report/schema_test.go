@@ -32,6 +32,12 @@ func generate(t *testing.T) []byte {
 				return s
 			case reflect.TypeFor[Verdict]():
 				return &generator.Schema{Type: "string", Enum: []any{Reproducible, Unreproducible}}
+			case reflect.TypeFor[Outcome]():
+				s := &generator.Schema{Type: "string"}
+				for _, o := range Outcomes() {
+					s.Enum = append(s.Enum, o)
+				}
+				return s
 			}
 			return nil
 		},
@@ -76,7 +82,7 @@ func TestSchemaDescribesEveryField(t *testing.T) {
 	if err := json.Unmarshal(JSONSchema(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Defs) != 8 {
+	if len(s.Defs) != 14 {
 		t.Errorf("%d definitions", len(s.Defs))
 	}
 	for typ, def := range s.Defs {

@@ -136,7 +136,7 @@ func (r *Report) keepPartition(n int) {
 		f.DerivedFrom, f.Derived = from, len(from) > 0
 	}
 	if dropped -= r.DifferingBytes; dropped > 0 {
-		r.Warnings = append(r.Warnings, fmt.Sprintf("only partition %d is reported: outside of it %s differ", n, counted(dropped, "byte")))
+		r.Warnings = append(r.Warnings, fmt.Sprintf("only partition %d is reported: outside of it %s differ", n, Counted(dropped, "byte")))
 	}
 	r.Findings = findings
 	var partitions []Partition

@@ -110,29 +110,29 @@ func (t *text) report(r *Report) {
 	if r.Verdict != Reproducible {
 		style = red
 	}
-	t.line(t.paint(bold+";"+style, r.headline())) // one line, however narrow: scripts read the first one
+	t.line(t.paint(bold+";"+style, r.Headline())) // one line, however narrow: scripts read the first one
 	t.inputs(r)
 	t.partitions(r)
 
 	left, skipped := t.opt.Max, 0
-	for _, g := range r.groups() {
-		show := g.roots[:min(left, len(g.roots))]
+	for _, g := range r.Groups() {
+		show := g.Roots[:min(left, len(g.Roots))]
 		left -= len(show)
-		skipped += len(g.roots) - len(show)
-		if len(show) == 0 && (len(g.roots) > 0 || len(g.derived) == 0) {
+		skipped += len(g.Roots) - len(show)
+		if len(show) == 0 && (len(g.Roots) > 0 || len(g.Derived) == 0) {
 			continue
 		}
 		t.blank()
-		t.wrapped("", bold, r.heading(g))
+		t.wrapped("", bold, r.Heading(g))
 		for _, f := range show {
 			t.blank()
 			t.finding(f)
 		}
-		t.folded(g.derived)
+		t.folded(g.Derived)
 	}
 	if skipped > 0 {
 		t.blank()
-		t.line("… and ", commas(int64(skipped)), " more (see --json)")
+		t.line("… and ", Commas(int64(skipped)), " more (see --json)")
 	}
 	t.rest(r)
 }
@@ -143,12 +143,12 @@ func (t *text) inputs(r *Report) {
 	var paths, details [2]string
 	pathWidth := 0
 	for i, in := range []Input{r.A, r.B} {
-		details[i] = cut(visible(in.Format), 20)
+		details[i] = cut(Visible(in.Format), 20)
 		if in.Size > 0 {
-			details[i] = strings.TrimPrefix(details[i]+", "+size(in.Size), ", ")
+			details[i] = strings.TrimPrefix(details[i]+", "+HumanSize(in.Size), ", ")
 		}
 		room := t.opt.Width - len(lead) - 2 - columns(details[i])
-		paths[i] = cutFront(visible(in.Path), max(room, 20))
+		paths[i] = cutFront(Visible(in.Path), max(room, 20))
 		pathWidth = max(pathWidth, columns(paths[i]))
 	}
 	for i, in := range []Input{r.A, r.B} {
@@ -158,7 +158,7 @@ func (t *text) inputs(r *Report) {
 		pad := strings.Repeat(" ", min(pathWidth-columns(paths[i]), max(t.opt.Width-len(lead)-2-columns(paths[i])-columns(details[i]), 0)))
 		t.line("  ", []string{"a", "b"}[i], "  ", paths[i], pad, "  ", t.paint(dim, details[i]))
 		if in.Digest != "" {
-			t.line("     ", t.paint(dim, cut(visible(in.Digest), t.opt.Width-len(lead))))
+			t.line("     ", t.paint(dim, cut(Visible(in.Digest), t.opt.Width-len(lead))))
 		}
 	}
 }
@@ -182,7 +182,7 @@ func (t *text) partitions(r *Report) {
 			name = "  -"
 		}
 		if p.Image != "" {
-			t.line("  ", cut(visible(p.Image), t.opt.Width-2))
+			t.line("  ", cut(Visible(p.Image), t.opt.Width-2))
 		}
 		t.line(name, "  a  ", cut(p.A.row(), t.opt.Width-len(name)-5))
 		t.line(strings.Repeat(" ", len(name)), "  b  ", cut(p.B.row(), t.opt.Width-len(name)-5))
@@ -203,13 +203,13 @@ func (s *PartitionSide) row() string {
 	if s == nil {
 		return "not there"
 	}
-	parts := []string{size(s.Sectors * s.SectorSize)}
+	parts := []string{HumanSize(s.Sectors * s.SectorSize)}
 	if s.Sectors > 0 {
-		parts = []string{s.lba(), parts[0]}
+		parts = []string{s.LBA(), parts[0]}
 	}
 	for _, v := range []string{cmp.Or(s.TypeName, s.Type), s.Filesystem} {
 		if v != "" {
-			parts = append(parts, visible(v))
+			parts = append(parts, Visible(v))
 		}
 	}
 	if s.Bootable {
@@ -225,10 +225,10 @@ func (t *text) folded(derived []*Finding) {
 	}
 	t.blank()
 	if !t.opt.Verbose {
-		t.wrapped("  ", dim, "and "+consequences(derived))
+		t.wrapped("  ", dim, "and "+Consequences(derived))
 		return
 	}
-	t.line("  ", t.paint(bold, counted(int64(len(derived)), "consequence")))
+	t.line("  ", t.paint(bold, Counted(int64(len(derived)), "consequence")))
 	for _, f := range derived {
 		t.blank()
 		t.finding(f)
@@ -257,12 +257,12 @@ func (t *text) rest(r *Report) {
 			}
 			more += f.RangesOmitted
 		}
-		s := counted(n, "byte") + " that no format claims"
+		s := Counted(n, "byte") + " that no format claims"
 		if len(at) > 0 {
 			s += ", at offset+length " + strings.Join(at, ", ")
 		}
 		if more > 0 {
-			s += fmt.Sprintf(" and %s more", commas(int64(more)))
+			s += fmt.Sprintf(" and %s more", Commas(int64(more)))
 		}
 		t.wrapped(lead, "", s)
 	}
@@ -275,9 +275,9 @@ func (t *text) rest(r *Report) {
 		shown = shown[:min(len(shown), maxWarnings)]
 	}
 	for _, s := range shown {
-		t.wrapped("warning: ", yellow, visible(s))
+		t.wrapped("warning: ", yellow, Visible(s))
 	}
 	if n := len(r.Warnings) - len(shown); n > 0 {
-		t.line("… and ", counted(int64(n), "more warning"))
+		t.line("… and ", Counted(int64(n), "more warning"))
 	}
 }

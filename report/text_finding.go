@@ -14,13 +14,13 @@ const (
 // finding prints one finding: what it is, its two values, what made it differ
 // and how much, how to pin it.
 func (t *text) finding(f *Finding) {
-	what := visible(strings.TrimSpace(f.Structure + " " + f.Field))
-	what = cmp.Or(what, visible(f.ID))
+	what := Visible(strings.TrimSpace(f.Structure + " " + f.Field))
+	what = cmp.Or(what, Visible(f.ID))
 	title := t.paint(cyan, cut(what, t.opt.Width-len(titleIndent)))
 	if f.File == "" {
 		t.line(titleIndent, title)
 	} else {
-		file := visible(f.File)
+		file := Visible(f.File)
 		if columns(what)+columns(file)+2+len(titleIndent) <= t.opt.Width {
 			t.line(titleIndent, t.paint(bold, file), "  ", title)
 		} else {
@@ -31,7 +31,7 @@ func (t *text) finding(f *Finding) {
 	t.values(f)
 	t.wrapped(detailIndent, "", f.measure())
 	if f.Note != "" {
-		t.wrapped(detailIndent, "", visible(f.Note))
+		t.wrapped(detailIndent, "", Visible(f.Note))
 	}
 	t.inside(f)
 	t.files(f)
@@ -39,16 +39,16 @@ func (t *text) finding(f *Finding) {
 		t.sources(f)
 	}
 	if f.Variation != "" {
-		t.wrapped(detailIndent+"follows: ", "", visible(f.Variation))
+		t.wrapped(detailIndent+"follows: ", "", Visible(f.Variation))
 	}
 	if f.Remedy != "" {
-		t.wrapped(detailIndent+"remedy: ", green, visible(f.Remedy))
+		t.wrapped(detailIndent+"remedy: ", green, Visible(f.Remedy))
 	}
 	if f.Allowed != "" {
-		t.wrapped(detailIndent+"allowed: ", "", visible(f.Allowed))
+		t.wrapped(detailIndent+"allowed: ", "", Visible(f.Allowed))
 	}
 	if t.opt.Verbose {
-		t.line(detailIndent, t.paint(dim, "id: "+visible(f.ID)))
+		t.line(detailIndent, t.paint(dim, "id: "+Visible(f.ID)))
 		t.ranges(f)
 	}
 	t.diff(f.Diff)
@@ -60,7 +60,7 @@ func (t *text) values(f *Finding) {
 	if f.A == "" && f.B == "" {
 		return
 	}
-	a, b := visible(f.A), visible(f.B)
+	a, b := Visible(f.A), Visible(f.B)
 	if f.A == f.B {
 		if f.Count > 1 {
 			return // how many there are is said with the cause
@@ -97,12 +97,12 @@ func blankValue(s string) string {
 // measure says what made the finding differ, how many bytes it owns, how many
 // values it stands for, and where the first one lies.
 func (f *Finding) measure() string {
-	parts := []string{visible(string(f.Cause))}
+	parts := []string{Visible(string(f.Cause))}
 	if f.Bytes > 0 {
-		parts = append(parts, counted(f.Bytes, "byte"))
+		parts = append(parts, Counted(f.Bytes, "byte"))
 	}
 	if f.Count > 1 {
-		parts = append(parts, counted(int64(f.Count), "value"))
+		parts = append(parts, Counted(int64(f.Count), "value"))
 	}
 	out := strings.Join(parts, ", ")
 	if len(f.Ranges) > 0 && f.Bytes > 0 {
@@ -138,16 +138,16 @@ func (t *text) inside(f *Finding) {
 		if x.Where != "" {
 			name = x.Where + ": " + name
 		}
-		line := visible(f.InsideKind+" "+name) + ": "
+		line := Visible(f.InsideKind+" "+name) + ": "
 		if x.A == x.B {
-			line += visible(x.A) + " in both"
+			line += Visible(x.A) + " in both"
 		} else {
-			line += cmp.Or(visible(x.A), "(none)") + " → " + cmp.Or(visible(x.B), "(none)")
+			line += cmp.Or(Visible(x.A), "(none)") + " → " + cmp.Or(Visible(x.B), "(none)")
 		}
 		t.wrapped(detailIndent+"inside: ", "", line)
 	}
 	if left > 0 {
-		t.line(detailIndent, "  … and ", commas(int64(left)), " more inside")
+		t.line(detailIndent, "  … and ", Commas(int64(left)), " more inside")
 	}
 }
 
@@ -159,20 +159,20 @@ func (t *text) files(f *Finding) {
 	}
 	if t.opt.Verbose {
 		for _, name := range f.Files {
-			t.line(detailIndent, "  ", visible(name))
+			t.line(detailIndent, "  ", Visible(name))
 		}
 		if f.FilesOmitted > 0 {
-			t.line(detailIndent, "  … and ", commas(int64(f.FilesOmitted)), " more")
+			t.line(detailIndent, "  … and ", Commas(int64(f.FilesOmitted)), " more")
 		}
 		return
 	}
 	var names []string
 	for _, name := range f.Files[:min(len(f.Files), maxFiles)] {
-		names = append(names, cutFront(visible(name), t.opt.Width-len(detailIndent)-len("files: ,")))
+		names = append(names, cutFront(Visible(name), t.opt.Width-len(detailIndent)-len("files: ,")))
 	}
 	s := strings.Join(names, ", ")
 	if more := n - len(names); more > 0 {
-		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+		s += fmt.Sprintf(" and %s more", Commas(int64(more)))
 	}
 	t.wrapped(detailIndent+"files: ", "", strings.TrimSpace(s))
 }
@@ -180,9 +180,9 @@ func (t *text) files(f *Finding) {
 // sources names what a derived finding follows from.
 func (t *text) sources(f *Finding) {
 	names := f.DerivedFrom[:min(len(f.DerivedFrom), maxFiles)]
-	s := visible(strings.Join(names, ", "))
+	s := Visible(strings.Join(names, ", "))
 	if more := len(f.DerivedFrom) - len(names); more > 0 {
-		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+		s += fmt.Sprintf(" and %s more", Commas(int64(more)))
 	}
 	t.wrapped(detailIndent+"follows from: ", "", s)
 }
@@ -198,7 +198,7 @@ func (t *text) ranges(f *Finding) {
 	}
 	s := strings.Join(spans, ", ")
 	if more := len(f.Ranges) - len(spans) + f.RangesOmitted; more > 0 {
-		s += fmt.Sprintf(" and %s more", commas(int64(more)))
+		s += fmt.Sprintf(" and %s more", Commas(int64(more)))
 	}
 	t.wrapped(detailIndent+"at offset+length: ", dim, s)
 }
@@ -231,14 +231,14 @@ func (t *text) diff(diff string) {
 			t.diffLine(line)
 		}
 		if show < run {
-			t.line(detailIndent, t.paint(dim, fmt.Sprintf("%c … %s", lines[shown][0], counted(int64(run-show), "more line"))))
+			t.line(detailIndent, t.paint(dim, fmt.Sprintf("%c … %s", lines[shown][0], Counted(int64(run-show), "more line"))))
 			printed++
 		}
 		shown += run
 		printed += show
 	}
 	if n := len(lines) - shown; n > 0 {
-		t.line(detailIndent, t.paint(dim, fmt.Sprintf("… %s of the diff (-v shows them)", counted(int64(n), "more line"))))
+		t.line(detailIndent, t.paint(dim, fmt.Sprintf("… %s of the diff (-v shows them)", Counted(int64(n), "more line"))))
 	}
 }
 
@@ -255,7 +255,7 @@ func sameMark(lines []string) int {
 }
 
 func (t *text) diffLine(line string) {
-	s := visibleLine(line)
+	s := VisibleLine(line)
 	if !t.opt.Verbose {
 		s = cut(s, maxDiffColumns)
 	}

@@ -104,12 +104,12 @@ func TestLongValuesAreCutWhereTheyAreEqual(t *testing.T) {
 
 func TestBlanksAtTheEndAreSeen(t *testing.T) {
 	for in, want := range map[string]string{"/a ": `/a\x20`, "/a": "/a", "/a b": "/a b", "/a\t": `/a\t`, " ": `\x20`} {
-		if got := visible(in); got != want {
+		if got := Visible(in); got != want {
 			t.Errorf("%q: %s, want %s", in, got, want)
 		}
 	}
 	for in, want := range map[string]string{" ": "", "-": "-", "- ": `-\x20`, "-a \tb\t": "-a \tb\\t", "+\r": `+\r`} {
-		if got := visibleLine(in); got != want {
+		if got := VisibleLine(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -120,12 +120,12 @@ func TestSizesReadWell(t *testing.T) {
 		0: "0 bytes", 1: "1 byte", 1023: "1,023 bytes", 1024: "1 KiB", 1536: "1.5 KiB",
 		3 << 29: "1536 MiB", 2 * gib: "2 GiB", 2*gib + 1: "2.0 GiB", 1<<63 - 1: "8191.9 PiB",
 	} {
-		if got := size(n); got != want {
+		if got := HumanSize(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 2147483648: "2,147,483,648", -1234: "-1,234"} {
-		if got := commas(n); got != want {
+		if got := Commas(n); got != want {
 			t.Errorf("%d: %s, want %s", n, got, want)
 		}
 	}

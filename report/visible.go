@@ -13,11 +13,11 @@ import (
 // paint over the lines above and below.
 const maxMarks = 4
 
-// visible makes a string from an image safe to print on one line: whatever a
+// Visible makes a string from an image safe to print on one line: whatever a
 // terminal would act on (control characters, escape sequences, changes of the
 // writing direction, invisible characters, other blanks than the blank) is
 // shown as an escape. So is a blank at the end, which nobody would see.
-func visible(s string) string {
+func Visible(s string) string {
 	s = escape(s)
 	if strings.HasSuffix(s, " ") {
 		return s[:len(s)-1] + `\x20`
@@ -68,9 +68,9 @@ func escape(s string) string {
 	return out.String()
 }
 
-// visibleLine is visible for a line of a diff: tabs stay, and a blank at its
+// VisibleLine is Visible for a line of a diff: tabs stay, and a blank at its
 // end, which nobody would see, is shown.
-func visibleLine(s string) string {
+func VisibleLine(s string) string {
 	parts := strings.Split(s, "\t")
 	for i := range parts {
 		parts[i] = escape(parts[i])

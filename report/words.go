@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// commas prints a number with a comma every three digits.
-func commas(n int64) string {
+// Commas prints a number with a comma every three digits.
+func Commas(n int64) string {
 	s := strconv.FormatInt(n, 10)
 	sign := ""
 	if n < 0 {
@@ -20,12 +20,12 @@ func commas(n int64) string {
 	return sign + s
 }
 
-// counted is a number with its noun: "1 cause", "3 causes".
-func counted(n int64, noun string) string {
+// Counted is a number with its noun: "1 cause", "3 causes".
+func Counted(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return commas(n) + " " + plural(noun)
+	return Commas(n) + " " + plural(noun)
 }
 
 // plural is the plural of a noun, or of a structure's name, as far as the
@@ -49,16 +49,16 @@ func plural(noun string) string {
 	return noun + "s"
 }
 
-// size prints a number of bytes in the largest unit that has it exactly, or
+// HumanSize prints a number of bytes in the largest unit that has it exactly, or
 // with one decimal and the unit that a person would choose.
-func size(n int64) string {
+func HumanSize(n int64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB", "PiB"}
 	unit := -1
 	for v := n; v >= 1024 && unit+1 < len(units); v /= 1024 {
 		unit++
 	}
 	if unit < 0 {
-		return counted(n, "byte")
+		return Counted(n, "byte")
 	}
 	scale := int64(1) << (10 * (unit + 1))
 	if n%scale == 0 {
