@@ -50,9 +50,18 @@ func WriteJSON(w io.Writer, r *Report) error {
 func (r *Report) makeValid() {
 	for _, s := range []*string{
 		&r.Tool.Name, &r.Tool.Version,
-		&r.A.Path, &r.A.Format, &r.A.Digest, &r.B.Path, &r.B.Format, &r.B.Digest,
+		&r.A.Path, &r.A.Format, &r.A.Digest, &r.A.FileDigest, &r.B.Path, &r.B.Format, &r.B.Digest, &r.B.FileDigest,
 	} {
 		fix(s)
+	}
+	for _, in := range []*Input{&r.A, &r.B} {
+		in.Files = slices.Clone(in.Files)
+		for i := range in.Files {
+			f := &in.Files[i]
+			for _, s := range []*string{&f.Path, &f.Format, &f.Digest, &f.FileDigest} {
+				fix(s)
+			}
+		}
 	}
 	r.Warnings = fixAll(r.Warnings)
 	for i := range r.Findings {
@@ -85,7 +94,7 @@ func (p *PartitionSide) valid() *PartitionSide {
 		return nil
 	}
 	c := *p
-	for _, s := range []*string{&c.Type, &c.TypeName, &c.Name, &c.UUID, &c.Filesystem, &c.Label, &c.FSUUID} {
+	for _, s := range []*string{&c.Type, &c.TypeName, &c.Name, &c.UUID, &c.Filesystem, &c.Label, &c.FSUUID, &c.Digest} {
 		fix(s)
 	}
 	return &c

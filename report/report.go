@@ -43,6 +43,18 @@ type Input struct {
 	Format string `json:"format"`                      // raw, qcow2, … or directory
 	Added  int64  `json:"added,omitempty"`             // of Size, bytes of zeros that the image's format put behind the disk
 	Digest string `json:"digest,omitempty"`            // "sha256:…" of the virtual disk, where it was computed
+
+	FileDigest string      `json:"file_digest,omitempty"` // "sha256:…" of the image's file, where that is not the disk itself
+	Files      []InputFile `json:"files,omitempty"`       // of a folder, the regular files with their digests, where those were computed
+}
+
+// InputFile is a file of a compared folder.
+type InputFile struct {
+	Path       string `json:"path"`                        // inside of the folder
+	Size       int64  `json:"size" jsonschema:"minimum=0"` // bytes of the virtual disk, or of a file that is none
+	Format     string `json:"format,omitempty"`            // of a disk image: raw, qcow2, …
+	Digest     string `json:"digest"`                      // "sha256:…" of the virtual disk, or of a file that is none
+	FileDigest string `json:"file_digest,omitempty"`       // "sha256:…" of the image's file, where that is not the disk itself
 }
 
 // Partition is what `fdisk -l` would show of one partition, for both images.
@@ -67,4 +79,5 @@ type PartitionSide struct {
 	Filesystem string `json:"filesystem,omitempty"` // ext4, vfat, … as blkid names it; empty where unknown
 	Label      string `json:"label,omitempty"`      // the filesystem's
 	FSUUID     string `json:"fs_uuid,omitempty"`    // the filesystem's
+	Digest     string `json:"digest,omitempty"`     // "sha256:…" of the partition's bytes, where it was computed
 }

@@ -24,6 +24,9 @@ type Options struct {
 	// nil: it is kept for the error of a run that fails.
 	Output io.Writer
 
+	// Digests asks for the SHA-256 of the images and their partitions.
+	Digests bool
+
 	// Progress is told how far a stage is: "first build", "reading", …; total
 	// is 0 where nobody knows. It is called by one goroutine at a time.
 	Progress func(stage string, done, total int64)

@@ -12,7 +12,7 @@ import (
 func (a *app) diffCommand() *cobra.Command {
 	var reports reportFlags
 	var open split.OpenOptions
-	var askDiffoscope bool
+	var askDiffoscope, digests bool
 	cmd := &cobra.Command{
 		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
@@ -29,7 +29,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer reports.discard()
-			opt := compare.Options{Progress: a.progress.show, Open: open}
+			opt := compare.Options{Progress: a.progress.show, Open: open, Digests: digests}
 			if askDiffoscope {
 				program, err := diffoscope.Find()
 				if err != nil {
@@ -47,6 +47,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 	}
 	reports.add(cmd.Flags())
 	addOpenFlags(cmd.Flags(), &open)
+	addDigestsFlag(cmd.Flags(), &digests)
 	cmd.Flags().BoolVar(&askDiffoscope, "diffoscope", false, "hand files whose content differs to diffoscope, and show what it says")
 	return cmd
 }

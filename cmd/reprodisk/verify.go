@@ -12,6 +12,7 @@ import (
 type verifyOptions struct {
 	out     string
 	check   string
+	digests bool
 	reports reportFlags
 	log     jsonLog
 }
@@ -58,6 +59,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&o.out, "output", "o", "", "keep the first output as `DIR`, a second that differs as\nDIR.check")
 	flags.StringVar(&o.check, "check", "", "build once, and compare with the earlier result in `DIR`")
+	addDigestsFlag(flags, &o.digests)
 	o.log.add(flags)
 	o.reports.add(flags)
 	return cmd
@@ -86,7 +88,7 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 		return err
 	}
 	defer o.log.close()
-	opt := verify.Options{Out: o.out, Progress: o.log.tee(a.progress.show)}
+	opt := verify.Options{Out: o.out, Digests: o.digests, Progress: o.log.tee(a.progress.show)}
 	if !a.global.quiet {
 		opt.Output = above{a.progress, a.stderr}
 	}

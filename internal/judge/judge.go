@@ -60,6 +60,7 @@ var Packages = map[string]string{
 	"setfattr":    "attr",
 	"sfdisk":      "fdisk",
 	"sgdisk":      "gdisk",
+	"sha256sum":   "coreutils",
 	"tune2fs":     "e2fsprogs",
 	"umount":      "mount",
 	"setpriv":     "util-linux",

@@ -26,6 +26,10 @@ type Options struct {
 	// Ask, where not nil, says what another program says about two versions of
 	// a file; see contents.Describer.
 	Ask func(ctx context.Context, path string, a, b io.Reader) (string, error)
+	// Digests asks for the SHA-256 of both disks, of each partition, of the
+	// images' files, and in folders of all other files. It takes one more pass
+	// over each of them.
+	Digests bool
 }
 
 func (o Options) stage(name string) scan.Progress {
@@ -88,6 +92,9 @@ func images(ctx context.Context, r *report.Report, a, b *split.Image, opt Option
 	}
 	r.DifferingBytes = found.Bytes
 	r.Findings = d.l.Findings()
+	if opt.Digests {
+		return d.digests()
+	}
 	return nil
 }
 

@@ -165,12 +165,20 @@ func (c *folders) entries(a, b []entry) error {
 			f := onlyIn(c.a)
 			f.A = a[0].describe()
 			c.add(a[0].rel, f)
-			a = behind(a)
+			rest := behind(a)
+			if err := c.digestsOfAll(a[:len(a)-len(rest)], c.a, &c.report.A); err != nil {
+				return err
+			}
+			a = rest
 		case len(a) == 0 || b[0].key < a[0].key:
 			f := onlyIn(c.b)
 			f.B = b[0].describe()
 			c.add(b[0].rel, f)
-			b = behind(b)
+			rest := behind(b)
+			if err := c.digestsOfAll(b[:len(b)-len(rest)], c.b, &c.report.B); err != nil {
+				return err
+			}
+			b = rest
 		default:
 			if err := c.pair(a[0], b[0]); err != nil {
 				return err
@@ -210,7 +218,7 @@ func onlyIn(dir string) report.Finding {
 func (c *folders) pair(a, b entry) error {
 	if a.mode.Type() != b.mode.Type() {
 		c.add(a.rel, report.Finding{Format: "folder", Structure: "folder", Field: "type", A: a.kind(), B: b.kind()})
-		return nil
+		return c.digestsOfBoth(a, b)
 	}
 	const execute = 0o111
 	if a.mode.Type() != fs.ModeSymlink && a.mode&execute != b.mode&execute {
@@ -234,17 +242,23 @@ func (c *folders) pair(a, b entry) error {
 // files compares two files of the same relative path.
 func (c *folders) files(a, b entry) error {
 	nameA, nameB := filepath.Join(c.a, a.rel), filepath.Join(c.b, b.rel)
+	plainly := func() error {
+		if err := c.bytes(a.rel, nameA, nameB); err != nil {
+			return err
+		}
+		return c.digestsOfBoth(a, b)
+	}
 	if a.size == 0 || b.size == 0 || packed(a.rel) {
-		return c.bytes(a.rel, nameA, nameB)
+		return plainly()
 	}
 	imgA, err := split.OpenWith(c.ctx, nameA, c.opt.Open)
 	if err != nil {
-		return c.bytes(a.rel, nameA, nameB) // a container that is not read: its bytes are
+		return plainly() // a container that is not read: its bytes are
 	}
 	defer imgA.Close()
 	imgB, err := split.OpenWith(c.ctx, nameB, c.opt.Open)
 	if err != nil {
-		return c.bytes(a.rel, nameA, nameB)
+		return plainly()
 	}
 	defer imgB.Close()
 	isDisk := named(a.rel)
@@ -257,7 +271,7 @@ func (c *folders) files(a, b entry) error {
 		}
 	}
 	if !isDisk {
-		return c.bytes(a.rel, nameA, nameB)
+		return plainly()
 	}
 	return c.images(a.rel, imgA, imgB)
 }
@@ -306,6 +320,8 @@ func (c *folders) images(rel string, a, b *split.Image) error {
 		return err
 	}
 	image := report.Printable(rel)
+	digestsOf(image, one.A, &c.report.A)
+	digestsOf(image, one.B, &c.report.B)
 	for _, f := range one.Findings {
 		f.Image, f.ID = image, image+":"+f.ID
 		for i := range f.DerivedFrom {
