@@ -143,12 +143,12 @@ func (t *text) inputs(r *Report) {
 	var paths, details [2]string
 	pathWidth := 0
 	for i, in := range []Input{r.A, r.B} {
-		details[i] = cut(Visible(in.Format), 20)
+		details[i] = Cut(Visible(in.Format), 20)
 		if in.Size > 0 {
 			details[i] = strings.TrimPrefix(details[i]+", "+HumanSize(in.Size), ", ")
 		}
 		room := t.opt.Width - len(lead) - 2 - columns(details[i])
-		paths[i] = cutFront(Visible(in.Path), max(room, 20))
+		paths[i] = CutFront(Visible(in.Path), max(room, 20))
 		pathWidth = max(pathWidth, columns(paths[i]))
 	}
 	for i, in := range []Input{r.A, r.B} {
@@ -158,7 +158,7 @@ func (t *text) inputs(r *Report) {
 		pad := strings.Repeat(" ", min(pathWidth-columns(paths[i]), max(t.opt.Width-len(lead)-2-columns(paths[i])-columns(details[i]), 0)))
 		t.line("  ", []string{"a", "b"}[i], "  ", paths[i], pad, "  ", t.paint(dim, details[i]))
 		if in.Digest != "" {
-			t.line("     ", t.paint(dim, cut(Visible(in.Digest), t.opt.Width-len(lead))))
+			t.line("     ", t.paint(dim, Cut(Visible(in.Digest), t.opt.Width-len(lead))))
 		}
 	}
 }
@@ -182,10 +182,10 @@ func (t *text) partitions(r *Report) {
 			name = "  -"
 		}
 		if p.Image != "" {
-			t.line("  ", cut(Visible(p.Image), t.opt.Width-2))
+			t.line("  ", Cut(Visible(p.Image), t.opt.Width-2))
 		}
-		t.line(name, "  a  ", cut(p.A.row(), t.opt.Width-len(name)-5))
-		t.line(strings.Repeat(" ", len(name)), "  b  ", cut(p.B.row(), t.opt.Width-len(name)-5))
+		t.line(name, "  a  ", Cut(p.A.row(), t.opt.Width-len(name)-5))
+		t.line(strings.Repeat(" ", len(name)), "  b  ", Cut(p.B.row(), t.opt.Width-len(name)-5))
 	}
 }
 

@@ -14,9 +14,8 @@ const (
 // finding prints one finding: what it is, its two values, what made it differ
 // and how much, how to pin it.
 func (t *text) finding(f *Finding) {
-	what := Visible(strings.TrimSpace(f.Structure + " " + f.Field))
-	what = cmp.Or(what, Visible(f.ID))
-	title := t.paint(cyan, cut(what, t.opt.Width-len(titleIndent)))
+	what := f.What()
+	title := t.paint(cyan, Cut(what, t.opt.Width-len(titleIndent)))
 	if f.File == "" {
 		t.line(titleIndent, title)
 	} else {
@@ -24,12 +23,12 @@ func (t *text) finding(f *Finding) {
 		if columns(what)+columns(file)+2+len(titleIndent) <= t.opt.Width {
 			t.line(titleIndent, t.paint(bold, file), "  ", title)
 		} else {
-			t.line(titleIndent, t.paint(bold, cutFront(file, t.opt.Width-len(titleIndent))))
+			t.line(titleIndent, t.paint(bold, CutFront(file, t.opt.Width-len(titleIndent))))
 			t.line(titleIndent, "  ", title)
 		}
 	}
 	t.values(f)
-	t.wrapped(detailIndent, "", f.measure())
+	t.wrapped(detailIndent, "", f.Measure())
 	if f.Note != "" {
 		t.wrapped(detailIndent, "", Visible(f.Note))
 	}
@@ -52,6 +51,12 @@ func (t *text) finding(f *Finding) {
 		t.ranges(f)
 	}
 	t.diff(f.Diff)
+}
+
+// What is the finding's structure and field, safe to print: "superblock
+// s_hash_seed".
+func (f *Finding) What() string {
+	return cmp.Or(Visible(strings.TrimSpace(f.Structure+" "+f.Field)), Visible(f.ID))
 }
 
 // values prints the two values side by side, or one below the other where
@@ -80,7 +85,7 @@ func (t *text) values(f *Finding) {
 		return
 	}
 	if !t.opt.Verbose {
-		a, b = cutPair(a, b, room-3)
+		a, b = CutPair(a, b, room-3)
 	}
 	t.line(detailIndent, t.paint(dim, "a  "), a)
 	t.line(detailIndent, t.paint(dim, "b  "), b)
@@ -94,9 +99,9 @@ func blankValue(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// measure says what made the finding differ, how many bytes it owns, how many
+// Measure says what made the finding differ, how many bytes it owns, how many
 // values it stands for, and where the first one lies.
-func (f *Finding) measure() string {
+func (f *Finding) Measure() string {
 	parts := []string{Visible(string(f.Cause))}
 	if f.Bytes > 0 {
 		parts = append(parts, Counted(f.Bytes, "byte"))
@@ -168,7 +173,7 @@ func (t *text) files(f *Finding) {
 	}
 	var names []string
 	for _, name := range f.Files[:min(len(f.Files), maxFiles)] {
-		names = append(names, cutFront(Visible(name), t.opt.Width-len(detailIndent)-len("files: ,")))
+		names = append(names, CutFront(Visible(name), t.opt.Width-len(detailIndent)-len("files: ,")))
 	}
 	s := strings.Join(names, ", ")
 	if more := n - len(names); more > 0 {
@@ -205,13 +210,7 @@ func (t *text) ranges(f *Finding) {
 
 // diff prints a unified diff, without the header: the file is named above.
 func (t *text) diff(diff string) {
-	if diff == "" {
-		return
-	}
-	lines := strings.Split(strings.TrimSuffix(diff, "\n"), "\n")
-	for len(lines) > 0 && (strings.HasPrefix(lines[0], "--- ") || strings.HasPrefix(lines[0], "+++ ")) {
-		lines = lines[1:]
-	}
+	lines := DiffLines(diff)
 	if len(lines) == 0 {
 		return
 	}
@@ -242,6 +241,19 @@ func (t *text) diff(diff string) {
 	}
 }
 
+// DiffLines is a unified diff without its header of two lines. The lines are
+// as the files have them: see VisibleLine.
+func DiffLines(diff string) []string {
+	lines := strings.Split(strings.TrimSuffix(diff, "\n"), "\n")
+	for i := 0; i < 2 && len(lines) > 0 && (strings.HasPrefix(lines[0], "--- ") || strings.HasPrefix(lines[0], "+++ ")); i++ {
+		lines = lines[1:]
+	}
+	if len(lines) == 1 && lines[0] == "" {
+		return nil
+	}
+	return lines
+}
+
 // sameMark is how many lines from the first are removed, or added, in a row.
 func sameMark(lines []string) int {
 	if lines[0] == "" || lines[0][0] != '-' && lines[0][0] != '+' {
@@ -257,7 +269,7 @@ func sameMark(lines []string) int {
 func (t *text) diffLine(line string) {
 	s := VisibleLine(line)
 	if !t.opt.Verbose {
-		s = cut(s, maxDiffColumns)
+		s = Cut(s, maxDiffColumns)
 	}
 	switch {
 	case s == "":

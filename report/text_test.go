@@ -90,14 +90,14 @@ func TestVerdictComesFirst(t *testing.T) {
 }
 
 func TestLongValuesAreCutWhereTheyAreEqual(t *testing.T) {
-	a, b := cutPair(strings.Repeat("x", 100)+"A tail", strings.Repeat("x", 100)+"B tail", 40)
+	a, b := CutPair(strings.Repeat("x", 100)+"A tail", strings.Repeat("x", 100)+"B tail", 40)
 	if a != "…xxxxxxxxxxxxA tail" || b != "…xxxxxxxxxxxxB tail" {
 		t.Errorf("%s\n%s", a, b)
 	}
-	if got := cut("日本語テキスト", 7); got != "日本語…" {
+	if got := Cut("日本語テキスト", 7); got != "日本語…" {
 		t.Error(got)
 	}
-	if got := cutFront("/a/very/long/path", 8); got != "…ng/path" {
+	if got := CutFront("/a/very/long/path", 8); got != "…ng/path" {
 		t.Error(got)
 	}
 }

@@ -110,9 +110,9 @@ func runeColumns(r rune) int {
 	return 1
 }
 
-// cut shortens s to at most n columns, ending it in "…" where something is
+// Cut shortens s to at most n columns, ending it in "…" where something is
 // gone.
-func cut(s string, n int) string {
+func Cut(s string, n int) string {
 	if len(s) <= n { // no character is wider than it has bytes
 		return s
 	}
@@ -130,9 +130,9 @@ func cut(s string, n int) string {
 	return s
 }
 
-// cutFront shortens s to at most n columns from its front: of a path, the end
+// CutFront shortens s to at most n columns from its front: of a path, the end
 // says most.
-func cutFront(s string, n int) string {
+func CutFront(s string, n int) string {
 	if columns(s) <= n {
 		return s
 	}
@@ -147,9 +147,9 @@ func cutFront(s string, n int) string {
 	return "…" + s[keep:]
 }
 
-// cutPair shortens two values to at most n columns each so that the place
+// CutPair shortens two values to at most n columns each so that the place
 // where they differ stays in sight.
-func cutPair(a, b string, n int) (string, string) {
+func CutPair(a, b string, n int) (string, string) {
 	if columns(a) <= n && columns(b) <= n {
 		return a, b
 	}
@@ -162,5 +162,5 @@ func cutPair(a, b string, n int) (string, string) {
 	if skip := same - lead; skip > 1 && columns(string(ra[:same]))+lead > n {
 		a, b = "…"+string(ra[skip:]), "…"+string(rb[skip:])
 	}
-	return cut(a, n), cut(b, n)
+	return Cut(a, n), Cut(b, n)
 }
