@@ -83,6 +83,8 @@ type Inode struct {
 	Target                     string  // of a symbolic link
 	Major, Minor               uint32  // of a device
 	Xattrs                     []Xattr // sorted by name
+	Flags                      uint32  // what chattr(1) sets, with the bits that ext4's i_flags has for it
+	DOS                        uint8   // what FAT's DIR_Attr says of a file: read-only, hidden, system
 	Origin                     string  // where it comes from, for messages
 }
 

@@ -29,6 +29,7 @@ func (e encoder) base(i *tree.Inode, links uint32) ext4.Inode {
 		UID: uint16(i.UID), UIDHigh: uint16(i.UID >> 16),
 		GID: uint16(i.GID), GIDHigh: uint16(i.GID >> 16),
 		ExtraIsize: extraIsize,
+		Flags:      i.Flags & ext4.InodeUserFlags,
 	}
 	d.Atime, d.AtimeExtra = ext4.EncodeTime(i.Atime)
 	d.Mtime, d.MtimeExtra = ext4.EncodeTime(i.Mtime)

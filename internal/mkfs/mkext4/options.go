@@ -47,6 +47,16 @@ type Options struct {
 
 	BlockSize int // bytes; 0 or 4096
 
+	// NoJournal leaves the journal out, as mke2fs -O ^has_journal does.
+	NoJournal bool
+
+	// Errors is s_errors, what the kernel does when it meets damage:
+	// ext4.ErrorsContinue, for which 0 stands too, ErrorsRO or ErrorsPanic.
+	Errors uint16
+
+	// MountOptions is s_default_mount_opts. Nil means DefmXattrUser and DefmACL.
+	MountOptions *uint32
+
 	// Progress is called now and then by the goroutine that runs Write, with
 	// the bytes of regular files written so far and in all. It may be nil.
 	Progress func(done, total int64)
@@ -59,6 +69,13 @@ func (o Options) check() (Options, error) {
 	}
 	if o.BlockSize != blockSize {
 		return o, fmt.Errorf("ext4: a block size of %d bytes is not supported, only %d", o.BlockSize, blockSize)
+	}
+	if o.Errors == 0 {
+		o.Errors = ext4.ErrorsContinue
+	}
+	if o.MountOptions == nil {
+		usual := uint32(ext4.DefmXattrUser | ext4.DefmACL)
+		o.MountOptions = &usual
 	}
 	if o.HashAlg == 0 {
 		o.HashAlg = ext4.HashHalfMD4

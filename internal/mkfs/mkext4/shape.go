@@ -85,7 +85,9 @@ func shapeOf(o Options, size int64, needInodes uint64) (shape, error) {
 		}
 		break
 	}
-	s.journal = journalBlocks(s.blocks)
+	if !o.NoJournal {
+		s.journal = journalBlocks(s.blocks)
+	}
 	return s, nil
 }
 

@@ -117,7 +117,7 @@ func (w *writer) superblock(group uint64) []byte {
 		MaxMntCount:      0xffff, // never check for the number of mounts
 		Magic:            ext4.SuperMagic,
 		State:            ext4.ValidFS,
-		Errors:           ext4.ErrorsContinue,
+		Errors:           o.Errors,
 		CreatorOS:        ext4.OSLinux,
 		RevLevel:         ext4.DynamicRev,
 		FirstIno:         reservedInodes + 1,
@@ -130,7 +130,7 @@ func (w *writer) superblock(group uint64) []byte {
 		HashSeed:         o.HashSeed,
 		DefHashVersion:   uint8(o.HashAlg),
 		DescSize:         descSize,
-		DefaultMountOpts: ext4.DefmXattrUser | ext4.DefmACL,
+		DefaultMountOpts: *o.MountOptions,
 		MinExtraIsize:    extraIsize,
 		WantExtraIsize:   extraIsize,
 		Flags:            ext4.FlagsSignedHash, // as on x86, where mke2fs is mostly run

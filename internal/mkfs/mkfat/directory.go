@@ -40,13 +40,16 @@ func (w *writer) directory(d *entry) error {
 	return w.put(b, off, fmt.Sprintf("directory %q", d.path()))
 }
 
+// dosAttrs are the bits of DIR_Attr that are a file's own.
+const dosAttrs = fat.AttrReadOnly | fat.AttrHidden | fat.AttrSystem
+
 // slot is a short entry.
 func (w *writer) slot(name [11]byte, n *tree.Inode, first uint32) []byte {
 	e := fat.DirEntry{Name: name, FstClusLO: uint16(first), FstClusHI: uint16(first >> 16)}
 	if n.IsDir() {
-		e.Attr = fat.AttrDirectory
+		e.Attr = fat.AttrDirectory | n.DOS&dosAttrs
 	} else {
-		e.Attr = fat.AttrArchive
+		e.Attr = fat.AttrArchive | n.DOS&dosAttrs
 		e.FileSize = uint32(n.Size)
 	}
 	setTimes(&e, n)

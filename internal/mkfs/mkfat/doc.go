@@ -21,8 +21,8 @@
 // UTF-16 units or invalid UTF-8, two names that differ only in case, files of
 // 4 GiB and more, directories of more than 65,536 slots.
 //
-// The boot code is a halt loop: such a partition is booted by firmware that
-// reads files, or by a boot loader installed later.
+// The boot code is a halt loop where none is given: such a partition is booted
+// by firmware that reads files, or by a boot loader installed later.
 //
 // The format is specified where package fat says. Data runs from a tree.Node
 // through a plan (names, slots, clusters) to the writer; nothing is written

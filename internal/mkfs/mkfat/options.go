@@ -20,6 +20,7 @@ type Options struct {
 	Epoch             tree.Time   // of the label's entry; times outside 1980 to 2107 become the nearest inside
 	OEMName           string      // BS_OEMName, at most 8 ASCII characters; "mkfs.fat" where empty
 	HiddenSectors     uint32      // BPB_HiddSec: the LBA at which the partition starts
+	BootCode          []byte      // BS_BootCode, at most 448 bytes, of FAT32 420; a halt loop where nil
 
 	// Progress, where not nil, is told how many bytes of files' content are
 	// written, and of how many, again and again.
@@ -48,6 +49,9 @@ func (o *Options) setDefaults() error {
 	if o.SectorSize == 0 {
 		o.SectorSize = 512
 	}
+	if o.BootCode == nil {
+		o.BootCode = haltLoop
+	}
 	if o.OEMName == "" {
 		o.OEMName = "mkfs.fat"
 	}
@@ -58,6 +62,8 @@ func (o *Options) setDefaults() error {
 		return fmt.Errorf("fat: %d sectors per cluster: it must be a power of two up to 128", o.SectorsPerCluster)
 	case o.Type != 0 && o.Type != fat.FAT12 && o.Type != fat.FAT16 && o.Type != fat.FAT32:
 		return fmt.Errorf("fat: there is no FAT%d, only FAT12, FAT16 and FAT32", int(o.Type))
+	case len(o.BootCode) > 448 || o.Type == fat.FAT32 && len(o.BootCode) > 420:
+		return fmt.Errorf("fat: boot code of %d bytes: there is room for 448, on FAT32 for 420", len(o.BootCode))
 	case len(o.OEMName) > 8 || !printable(o.OEMName):
 		return fmt.Errorf("fat: OEM name %q: it must be at most 8 ASCII characters", o.OEMName)
 	}

@@ -151,7 +151,7 @@ func (w *writer) bootSector() []byte {
 	copy(ext.FilSysType[:], fmt.Sprintf("%-8s", l.variant))
 	if l.variant != fat.FAT32 {
 		bs := fat.BootSector16{BPB: bpb, Extended: ext, Signature: fat.BootSignature}
-		copy(bs.BootCode[:], haltLoop)
+		copy(bs.BootCode[:], w.opt.BootCode)
 		return fat.BootSector16Layout.Encode(&bs)
 	}
 	bpb.JmpBoot[1] = 0x58
@@ -159,7 +159,7 @@ func (w *writer) bootSector() []byte {
 	bs := fat.BootSector32{BPB: bpb, Extended: ext, Signature: fat.BootSignature, BPB32: fat.BPB32{
 		FATSz32: uint32(l.fatSize), RootClus: w.p.root.first, FSInfo: infoSector, BkBootSec: backupSector,
 	}}
-	copy(bs.BootCode[:], haltLoop)
+	copy(bs.BootCode[:], w.opt.BootCode)
 	return fat.BootSector32Layout.Encode(&bs)
 }
 

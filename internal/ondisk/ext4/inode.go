@@ -84,6 +84,11 @@ const (
 	InodeReserved    = 0x80000000
 )
 
+// InodeUserFlags are the bits that a user sets with chattr(1) and that are the
+// file's own, not a way of storing it.
+const InodeUserFlags = InodeSecrm | InodeUnrm | InodeSync | InodeImmutable | InodeAppend | InodeNodump | InodeNoatime |
+	InodeJournalData | InodeNotail | InodeDirsync | InodeTopdir
+
 // inodeFlagNames pairs bits with lsattr's letter and long name, in the order
 // in which lsattr prints them.
 var inodeFlagNames = []struct {
