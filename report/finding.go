@@ -58,6 +58,8 @@ type Finding struct {
 	Note         string   `json:"note,omitempty"`                                 // a sentence more, for a person
 	Diff         string   `json:"diff,omitempty"`                                 // a unified diff, for text
 
+	Sample *Sample `json:"sample,omitempty"` // bytes of both disks, around the first that differs
+
 	InsideKind    string   `json:"inside_kind,omitempty"`                           // the file's format, where it is known: "gzip", "cpio", …
 	Inside        []Inside `json:"inside,omitempty"`                                // what differs inside of the file
 	InsideOmitted int      `json:"inside_omitted,omitempty" jsonschema:"minimum=0"` // how many more there are

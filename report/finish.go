@@ -43,6 +43,11 @@ func (r *Report) fillEmpty() {
 	if r.Partitions == nil {
 		r.Partitions = []Partition{}
 	}
+	for i := range r.Heat {
+		if r.Heat[i].Buckets == nil {
+			r.Heat[i].Buckets = []Bucket{}
+		}
+	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Ranges == nil {

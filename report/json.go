@@ -32,6 +32,7 @@ func WriteJSON(w io.Writer, r *Report) error {
 	c := *r
 	c.Findings = slices.Clone(r.Findings)
 	c.Partitions = slices.Clone(r.Partitions)
+	c.Heat = slices.Clone(r.Heat)
 	c.fillEmpty()
 	c.makeValid()
 
@@ -81,6 +82,9 @@ func (r *Report) makeValid() {
 				fix(s)
 			}
 		}
+	}
+	for i := range r.Heat {
+		fix(&r.Heat[i].Image)
 	}
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
@@ -182,6 +186,8 @@ func decode(dec *json.Decoder) (*Report, error) {
 			r.Findings, err = decodeList[Finding](dec, maxFindings)
 		case name == "partitions":
 			r.Partitions, err = decodeList[Partition](dec, maxPartitions)
+		case name == "heat":
+			r.Heat, err = decodeList[Heat](dec, MaxHeats)
 		case target != nil:
 			err = dec.Decode(target)
 		default:

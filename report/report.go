@@ -15,17 +15,18 @@ const (
 // Report is the whole outcome of a comparison, as plain data. Everything that
 // is rendered is rendered from it, so an old report can be rendered again.
 type Report struct {
-	Schema         string      `json:"schema"`                                 // the version of this form
-	Tool           Tool        `json:"tool"`                                   // the program that made the report
-	A              Input       `json:"a"`                                      // the first image, or folder of images
-	B              Input       `json:"b"`                                      // the second
-	Verdict        Verdict     `json:"verdict"`                                // the answer in one word
-	DifferingBytes int64       `json:"differing_bytes" jsonschema:"minimum=0"` // as `cmp -l A B | wc -l` counts on the two virtual disks
-	ExplainedBytes int64       `json:"explained_bytes" jsonschema:"minimum=0"` // of them, owned by findings whose structure is not "unknown"
-	RootFindings   int         `json:"root_findings" jsonschema:"minimum=0"`   // how many of the findings are not derived
-	Findings       []Finding   `json:"findings"`                               // root findings first, each kind in order of partition and place
-	Partitions     []Partition `json:"partitions"`                             // what fdisk -l would show, for both images
-	Warnings       []string    `json:"warnings,omitempty"`                     // what could not be read, and why
+	Schema         string      `json:"schema"`                                  // the version of this form
+	Tool           Tool        `json:"tool"`                                    // the program that made the report
+	A              Input       `json:"a"`                                       // the first image, or folder of images
+	B              Input       `json:"b"`                                       // the second
+	Verdict        Verdict     `json:"verdict"`                                 // the answer in one word
+	DifferingBytes int64       `json:"differing_bytes" jsonschema:"minimum=0"`  // as `cmp -l A B | wc -l` counts on the two virtual disks
+	ExplainedBytes int64       `json:"explained_bytes" jsonschema:"minimum=0"`  // of them, owned by findings whose structure is not "unknown"
+	RootFindings   int         `json:"root_findings" jsonschema:"minimum=0"`    // how many of the findings are not derived
+	Findings       []Finding   `json:"findings"`                                // root findings first, each kind in order of partition and place
+	Partitions     []Partition `json:"partitions"`                              // what fdisk -l would show, for both images
+	Warnings       []string    `json:"warnings,omitempty"`                      // what could not be read, and why
+	Heat           []Heat      `json:"heat,omitempty" jsonschema:"maxItems=64"` // where on the disks bytes differ
 
 	Verification *Verification `json:"verification,omitempty"` // how the images were built, where verify built them
 }

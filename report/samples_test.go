@@ -6,7 +6,10 @@ import (
 	"testing"
 )
 
-const gib = 1 << 30
+const (
+	mib = 1 << 20
+	gib = 1 << 30
+)
 
 // samples are reports of every sort, finished, by name.
 func samples(t *testing.T) map[string]*Report {
@@ -62,11 +65,18 @@ func hashSeed() Finding {
 }
 
 func one() *Report {
+	seed := hashSeed()
+	seed.Sample = &Sample{
+		Offset: 68158816,
+		A:      strings.Repeat("00", 12) + "0f3c9a615a4e4c0e9d550d4b3f6e8a10" + strings.Repeat("01", 4),
+		B:      strings.Repeat("00", 12) + "91ab77e20c3d4a55b1f86c2f0e9d7b44" + strings.Repeat("01", 4),
+	}
 	return &Report{
 		A: image("out-1/nixos.img"), B: image("out-2/nixos.img"), Partitions: efi(),
 		DifferingBytes: 20,
+		Heat:           []Heat{{SizeA: 2 * gib, SizeB: 2 * gib, Bucket: mib, Buckets: []Bucket{{Index: 65, Bytes: 20}}}},
 		Findings: []Finding{
-			hashSeed(),
+			seed,
 			{
 				ID: "p2/ext4/superblock/s_checksum", Partition: 2, Format: "ext4",
 				Structure: "superblock", Field: "s_checksum", A: "0x8a51c0de", B: "0x11d20fb3",

@@ -43,6 +43,9 @@ func (r *Report) Validate() error {
 	if err := r.validateSources(index); err != nil {
 		return err
 	}
+	if err := r.validateHeat(); err != nil {
+		return err
+	}
 	if sum != r.DifferingBytes {
 		return fmt.Errorf("findings own %d bytes, but %d differ: %d %s",
 			sum, r.DifferingBytes, max(sum-r.DifferingBytes, r.DifferingBytes-sum),
@@ -79,6 +82,11 @@ func (f *Finding) validate() error {
 	for _, g := range f.Ranges {
 		if g.Offset < 0 || g.Length < 0 || g.Offset > math.MaxInt64-g.Length {
 			return fmt.Errorf("finding %q: there is no range of %d bytes at %d", f.ID, g.Length, g.Offset)
+		}
+	}
+	if f.Sample != nil {
+		if _, _, err := f.Sample.Bytes(); err != nil {
+			return fmt.Errorf("finding %q: %w", f.ID, err)
 		}
 	}
 	return nil

@@ -92,6 +92,11 @@ func images(ctx context.Context, r *report.Report, a, b *split.Image, opt Option
 	}
 	r.DifferingBytes = found.Bytes
 	r.Findings = d.l.Findings()
+	r.Heat = []report.Heat{heatOf(found.Heat, a.Size(), b.Size())}
+	s := sampler{a: a, b: b, sizeA: a.Size(), sizeB: b.Size(), left: maxDiskSamples}
+	if err := s.all(ctx, r.Findings); err != nil {
+		return fmt.Errorf("%s, %s: %w", a.Path(), b.Path(), err)
+	}
 	if opt.Digests {
 		return d.digests()
 	}

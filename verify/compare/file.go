@@ -50,10 +50,18 @@ func (c *folders) bytes(rel, nameA, nameB string) error {
 		}
 	}
 	if d.bytes > 0 {
-		c.add(rel, report.Finding{
+		f := report.Finding{
 			Format: "file", Structure: "data", Field: "content",
 			Ranges: d.ranges, RangesOmitted: d.omitted, Bytes: d.bytes, Diff: diff,
-		})
+		}
+		if c.samples < maxSamples {
+			c.samples++
+			s := sampler{a: a, b: b, sizeA: sizeA, sizeB: sizeB, left: 1}
+			if err := s.one(&f); err != nil {
+				return fmt.Errorf("%s, %s: %w", nameA, nameB, err)
+			}
+		}
+		c.add(rel, f)
 		diff = ""
 	}
 	if sizeA != sizeB {

@@ -152,6 +152,8 @@ type folders struct {
 	opt    Options
 	a, b   string
 	report *report.Report
+
+	samples int // how many the report has
 }
 
 // entries pairs the entries of two sorted lists by path.
@@ -324,6 +326,11 @@ func (c *folders) images(rel string, a, b *split.Image) error {
 	digestsOf(image, one.B, &c.report.B)
 	for _, f := range one.Findings {
 		f.Image, f.ID = image, image+":"+f.ID
+		if f.Sample != nil {
+			if c.samples++; c.samples > maxSamples {
+				f.Sample = nil
+			}
+		}
 		for i := range f.DerivedFrom {
 			f.DerivedFrom[i] = image + ":" + f.DerivedFrom[i]
 		}
@@ -332,6 +339,12 @@ func (c *folders) images(rel string, a, b *split.Image) error {
 	for _, p := range one.Partitions {
 		p.Image = image
 		c.report.Partitions = append(c.report.Partitions, p)
+	}
+	for _, h := range one.Heat {
+		if len(c.report.Heat) < report.MaxHeats && len(h.Buckets) > 0 {
+			h.Image = image
+			c.report.Heat = append(c.report.Heat, h)
+		}
 	}
 	c.report.Warnings = append(c.report.Warnings, one.Warnings...)
 	c.report.DifferingBytes += one.DifferingBytes

@@ -33,6 +33,7 @@ type Result struct {
 	Spans []Span // sorted, apart; multiples of Grain except at the end
 	Bytes int64  // how many bytes differ
 	Size  int64  // bytes compared: the smaller disk's size
+	Heat  Heat   // how Bytes are spread over Size
 }
 
 // Grain is the granularity of Spans in bytes: one block of most filesystems.
@@ -52,6 +53,7 @@ func Compare(ctx context.Context, a, b Disk, progress Progress) (Result, error) 
 	if err != nil {
 		return Result{}, err
 	}
+	spread := newHeat(size)
 	results := make([]Result, len(work))
 	errs := make([]error, len(work))
 	ctx, cancel := context.WithCancel(ctx)
@@ -73,7 +75,7 @@ func Compare(ctx context.Context, a, b Disk, progress Progress) (Result, error) 
 				if i >= len(work) || ctx.Err() != nil {
 					return
 				}
-				if results[i], errs[i] = compareSpan(a, b, work[i], bufA, bufB); errs[i] != nil {
+				if results[i], errs[i] = compareSpan(a, b, work[i], bufA, bufB, spread); errs[i] != nil {
 					cancel()
 					return
 				}
@@ -95,7 +97,7 @@ func Compare(ctx context.Context, a, b Disk, progress Progress) (Result, error) 
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	out := Result{Size: size}
+	out := Result{Size: size, Heat: spread.result()}
 	for _, r := range results {
 		out.Bytes += r.Bytes
 		for _, s := range r.Spans {
@@ -166,7 +168,7 @@ func (c *cursor) at(off int64) (Span, error) {
 	return c.span, nil
 }
 
-func compareSpan(a, b Disk, s Span, bufA, bufB []byte) (Result, error) {
+func compareSpan(a, b Disk, s Span, bufA, bufB []byte, spread *heat) (Result, error) {
 	var r Result
 	x, y := bufA[:s.End-s.Start], bufB[:s.End-s.Start]
 	if err := read(a, x, s.Start); err != nil {
@@ -183,11 +185,14 @@ func compareSpan(a, b Disk, s Span, bufA, bufB []byte) (Result, error) {
 		if bytes.Equal(x[i:e], y[i:e]) {
 			continue
 		}
+		n := int64(0)
 		for j := i; j < e; j++ {
 			if x[j] != y[j] {
-				r.Bytes++
+				n++
 			}
 		}
+		r.Bytes += n
+		spread.add(s.Start+int64(i), n)
 		r.add(Span{s.Start + int64(i), s.Start + int64(e)})
 	}
 	return r, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -73,6 +74,15 @@ func TestCompareCountsEveryByte(t *testing.T) {
 		if got.Bytes != want {
 			t.Fatalf("round %d: %d bytes differ, Compare says %d", round, want, got.Bytes)
 		}
+		spread := make([]int64, len(got.Heat.Counts))
+		for i := range a {
+			if a[i] != b[i] {
+				spread[int64(i)/got.Heat.Bucket]++
+			}
+		}
+		if !slices.Equal(spread, got.Heat.Counts) {
+			t.Fatalf("round %d: in parts of %d bytes %v differ, Compare says %v", round, got.Heat.Bucket, spread, got.Heat.Counts)
+		}
 		end := int64(-1)
 		for _, s := range got.Spans {
 			if s.Start <= end || s.End <= s.Start || s.Start%Grain != 0 {
@@ -91,6 +101,15 @@ func TestCompareCountsEveryByte(t *testing.T) {
 			if s.Start < 0 || s.End > hi-lo || !Touch(got.Spans, lo+s.Start, lo+s.End) {
 				t.Fatalf("round %d: Within(%d, %d) gives %v", round, lo, hi, s)
 			}
+		}
+	}
+}
+
+func TestAHeatHasBoundedParts(t *testing.T) {
+	for _, size := range []int64{0, 1, Grain, Grain * MaxBuckets, Grain*MaxBuckets + 1, 1 << 40, 1<<63 - 1} {
+		h := newHeat(size)
+		if n := int64(len(h.counts)); n > MaxBuckets || size > 0 && (size-1)/h.bucket != n-1 || h.bucket%Grain != 0 {
+			t.Errorf("%d bytes: %d parts of %d", size, n, h.bucket)
 		}
 	}
 }
