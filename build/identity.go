@@ -13,13 +13,15 @@ import (
 
 // ext4Options are those of the root filesystem, at a size in bytes.
 func (b *builder) ext4Options(size int64) mkext4.Options {
-	opt := mkext4.Options{Size: size, HashSeed: b.id("ext4 hash seed"), Label: b.spec.Label, Epoch: b.epoch}
+	return mkext4.Options{Size: size, UUID: b.rootUUID(), HashSeed: b.id("ext4 hash seed"), Label: b.spec.Label, Epoch: b.epoch}
+}
+
+// rootUUID is the root filesystem's.
+func (b *builder) rootUUID() [16]byte {
 	if id := b.spec.RootFSUID; id != nil {
-		opt.UUID = b.chosen("rootFSUID", *id)
-	} else {
-		opt.UUID = b.id("ext4 UUID")
+		return b.chosen("rootFSUID", *id)
 	}
-	return opt
+	return b.id(b.spec.FSType + " UUID")
 }
 
 // bootNames are the boot partitions' names in messages and, as make-disk-image

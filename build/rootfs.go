@@ -11,6 +11,7 @@ import (
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/build/stage"
+	"github.com/reprodisk/reprodisk/internal/mkfs/mkerofs"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
@@ -21,9 +22,12 @@ func (b *builder) planOther(ctx context.Context, opt partition.Options) error {
 		opt.DiskSize = int64(b.spec.DiskSize.Bytes)
 	}
 	var err error
-	if b.spec.FSType == spec.VFAT {
+	switch b.spec.FSType {
+	case spec.VFAT:
 		opt.DiskSize, err = b.planVFAT(opt.DiskSize)
-	} else {
+	case spec.EROFS:
+		opt.DiskSize, err = b.planErofs(opt.DiskSize)
+	default:
 		opt.DiskSize, err = b.planSquashfs(ctx, opt.DiskSize)
 	}
 	if err != nil {
@@ -37,11 +41,16 @@ func (b *builder) planOther(ctx context.Context, opt partition.Options) error {
 
 // writeOther makes the root filesystem that planOther has planned.
 func (b *builder) writeOther(ctx context.Context, w io.WriterAt, size int64) error {
-	if b.spec.FSType == spec.VFAT {
+	switch root := b.trees[partition.Root]; b.spec.FSType {
+	case spec.VFAT:
 		opt := b.vfatOptions(size)
 		opt.Progress = b.opt.phase("root filesystem")
-		_, err := mkfat.Write(ctx, w, b.trees[partition.Root], opt)
+		_, err := mkfat.Write(ctx, w, root, opt)
 		return err
+	case spec.EROFS:
+		opt := b.erofsOptions()
+		opt.Progress = b.opt.phase("root filesystem")
+		return mkerofs.Write(ctx, w, root, opt)
 	}
 	return b.copySquashfs(ctx, w)
 }
@@ -117,11 +126,31 @@ func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	return b.holds(size, fi.Size())
+}
+
+// erofsOptions are those of a root filesystem that is EROFS.
+func (b *builder) erofsOptions() mkerofs.Options {
+	return mkerofs.Options{UUID: b.rootUUID(), Label: b.spec.Label, Epoch: b.epoch}
+}
+
+// planErofs is planSquashfs for what is known beforehand.
+func (b *builder) planErofs(size int64) (int64, error) {
+	takes, err := mkerofs.Size(b.trees[partition.Root], b.erofsOptions())
+	if err != nil {
+		return 0, b.spec.Errorf("contents", "%v", err)
+	}
+	return b.holds(size, takes)
+}
+
+// holds is the size of a disk for a filesystem that takes so many bytes and
+// has no free space.
+func (b *builder) holds(size, takes int64) (int64, error) {
 	switch {
 	case b.spec.DiskSize.Auto:
-		return wholeMebibytes(fi.Size()), nil
-	case fi.Size() > size:
-		return 0, b.spec.Errorf("diskSize", "the squashfs of %d bytes does not fit into %d: %d bytes are missing; raise diskSize, or leave it at auto", fi.Size(), size, fi.Size()-size)
+		return wholeMebibytes(takes), nil
+	case takes > size:
+		return 0, b.spec.Errorf("diskSize", "the %s of %d bytes does not fit into %d: %d bytes are missing; raise diskSize, or leave it at auto", b.spec.FSType, takes, size, takes-size)
 	}
 	return size, nil
 }

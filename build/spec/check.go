@@ -43,7 +43,7 @@ func (s *Spec) check() error {
 		return s.Errorf(at, "an image of only the Nix store has no boot loader; set installBootLoader: false")
 	}
 	// Beyond the assertions.
-	if most, ok := map[string]int{"ext4": 16, "vfat": 11}[s.FSType]; ok && len(s.Label) > most {
+	if most, ok := map[string]int{Ext4: 16, VFAT: 11, EROFS: 15, Btrfs: 255, XFS: 12}[s.FSType]; ok && len(s.Label) > most {
 		return s.Errorf("label", "%q has %d bytes; %s takes %d", shorten(s.Label), len(s.Label), s.FSType, most)
 	}
 	if s.PartitionTableType != TableNone && s.PartitionTableType != TableLegacy {

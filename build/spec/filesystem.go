@@ -5,12 +5,15 @@ const (
 	Ext4     = "ext4"
 	VFAT     = "vfat"
 	Squashfs = "squashfs"
+	EROFS    = "erofs"
+	Btrfs    = "btrfs"
+	XFS      = "xfs"
 )
 
 // otherFS tells whether fsType is one that nothing builds yet.
 func (s *Spec) otherFS() bool {
 	switch s.FSType {
-	case Ext4, VFAT, Squashfs:
+	case Ext4, VFAT, Squashfs, EROFS:
 		return false
 	}
 	return true
