@@ -18,6 +18,6 @@
 // nixos/lib/make-disk-image.nix and docs/make-disk-image.md.
 //
 // Data flows from text to a Spec. The package reads one file and nothing else:
-// no environment, no source named in the spec. It imports nothing of this
-// project.
+// no environment, no source named in the spec. The languages are package
+// document's; it imports nothing else of this project.
 package spec

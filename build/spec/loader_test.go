@@ -22,8 +22,8 @@ func TestSystemdBoot(t *testing.T) {
 	s := parse(t, menu)
 	five := int64(5)
 	want := &SystemdBoot{EFI: "boot.efi", Timeout: &five, Default: "rescue", Entries: []BootEntry{
-		{Name: "demo", Title: "The demo", Linux: "k", Initrd: []string{"microcode", "initrd"}, Options: "root=/dev/vda2 quiet", Pos: Pos{"dir/spec.yaml", 8, 8}},
-		{Name: "rescue", Title: "rescue", Linux: "k", Pos: Pos{"dir/spec.yaml", 9, 8}},
+		{Name: "demo", Title: "The demo", Linux: "k", Initrd: []string{"microcode", "initrd"}, Options: "root=/dev/vda2 quiet", Pos: Pos{File: "dir/spec.yaml", Line: 8, Col: 8}},
+		{Name: "rescue", Title: "rescue", Linux: "k", Pos: Pos{File: "dir/spec.yaml", Line: 9, Col: 8}},
 	}}
 	if d := cmp.Diff(want, s.SystemdBoot); d != "" {
 		t.Error(d)

@@ -1,23 +1,26 @@
 package spec
 
-// kind is what a value in a spec's text is, before an option gives it a type.
-type kind uint8
+import "github.com/reprodisk/reprodisk/internal/document"
+
+// Pos is a place in a spec's text. The zero Pos is that of an option that was
+// not given.
+type Pos = document.Pos
+
+// Error is what is wrong with a spec, and where.
+type Error = document.Error
+
+type kind = document.Kind
 
 const (
-	nullKind   kind = iota
-	boolKind        // true or false, unquoted
-	numberKind      // an unquoted number
-	textKind        // any other scalar
-	listKind
-	mapKind
+	nullKind   = document.Null
+	boolKind   = document.Bool
+	numberKind = document.Number
+	textKind   = document.Text
+	listKind   = document.List
+	mapKind    = document.Map
 )
 
-func (k kind) String() string {
-	return [...]string{"nothing", "true or false", "a number", "text", "a list", "a mapping"}[k]
-}
-
-// node is a value with its place. Both languages are read into nodes, so that
-// they cannot differ in what they accept.
+// node is a value of a spec's text, with its place.
 type node struct {
 	kind  kind
 	pos   Pos
@@ -32,11 +35,19 @@ type pair struct {
 	value node
 }
 
-const (
-	// maxSize is the most bytes a spec may have. A spec names files, it does
-	// not hold them.
-	maxSize = 1 << 20
-	// maxDepth is the deepest nesting that is read; the deepest an option
-	// needs is three.
-	maxDepth = 32
-)
+func nodeOf(d document.Node) node {
+	n := node{kind: d.Kind, pos: d.Pos, text: d.Text}
+	for _, item := range d.Items {
+		n.items = append(n.items, nodeOf(item))
+	}
+	for _, p := range d.Pairs {
+		n.pairs = append(n.pairs, pair{key: p.Key, pos: p.Pos, value: nodeOf(p.Value)})
+	}
+	return n
+}
+
+func errorAt(p Pos, format string, args ...any) *Error { return document.ErrorAt(p, format, args...) }
+
+func didYouMean(word string, names []string) string { return document.DidYouMean(word, names) }
+
+func shorten(t string) string { return document.Shorten(t) }

@@ -248,11 +248,3 @@ func readRootFSUID(s *Spec, n node) error {
 	s.RootFSUID = &id
 	return nil
 }
-
-// shorten keeps a message readable whatever stands in the spec.
-func shorten(t string) string {
-	if len(t) > 60 {
-		return t[:60] + "…"
-	}
-	return t
-}

@@ -48,8 +48,8 @@ func TestScalarsMeanWhatStandsThere(t *testing.T) {
 		t.Error(s.Label, s.Name)
 	}
 	want := []Content{
-		{Source: "a b", Dir: "dir", Target: "/x", Mode: "0755", User: "1000", Group: "0100", Pos: Pos{"dir/spec.yaml", 4, 4}},
-		{Source: "it's", Dir: "dir", Target: "ä", Pos: Pos{"dir/spec.yaml", 5, 3}},
+		{Source: "a b", Dir: "dir", Target: "/x", Mode: "0755", User: "1000", Group: "0100", Pos: Pos{File: "dir/spec.yaml", Line: 4, Col: 4}},
+		{Source: "it's", Dir: "dir", Target: "ä", Pos: Pos{File: "dir/spec.yaml", Line: 5, Col: 3}},
 	}
 	if d := cmp.Diff(want, s.Contents); d != "" {
 		t.Error(d)
@@ -112,7 +112,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"# nothing\n", `s.yaml: is empty; the smallest spec is {}`},
 		{"---\n", `s.yaml: is empty; the smallest spec is {}`},
 		{"- a", `s.yaml:1:1: a spec is a mapping of options, not a list`},
-		{"name: a\n---\nname: b", `s.yaml:3:5: a second document: a spec is one document`},
+		{"name: a\n---\nname: b", `s.yaml:3:1: a second document: a spec is one document`},
 		{"name: a\n---\n", `s.yaml:2:1: a second document: a spec is one document`},
 		{"name: a\n\npartitionTabelType: efi", `s.yaml:3:1: unknown option "partitionTabelType", did you mean "partitionTableType"?`},
 		{"xyzzy: 1", `s.yaml:1:1: unknown option "xyzzy"`},

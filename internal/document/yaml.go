@@ -1,4 +1,4 @@
-package spec
+package document
 
 import (
 	"errors"
@@ -13,51 +13,65 @@ import (
 )
 
 // readYAML reads one YAML document into a node.
-func readYAML(file string, data []byte) (n node, err error) {
+func readYAML(file string, data []byte, what string) (n Node, err error) {
 	// The parser is not ours and has panicked on strange text before. Whoever
 	// wrote that text gets an error like any other.
 	defer func() {
 		if r := recover(); r != nil {
-			n, err = node{}, errorAt(Pos{File: file}, "cannot be read as YAML")
+			n, err = Node{}, ErrorAt(Pos{File: file}, "cannot be read as YAML")
 		}
 	}()
-	y := &yamlReader{file: file, anchors: map[string]ast.Node{}}
+	y := &yamlReader{file: file, what: what, anchors: map[string]ast.Node{}}
 	tokens := lexer.Tokenize(string(data))
 	if err := y.bound(tokens); err != nil {
-		return node{}, err
+		return Node{}, err
 	}
 	// decode finds repeated keys, in the same words for YAML and JSON.
 	f, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) && syntax.Token != nil {
-			return node{}, errorAt(y.pos(syntax.Token), "%s", oneLine(syntax.Message))
+			return Node{}, ErrorAt(y.pos(syntax.Token), "%s", oneLine(syntax.Message))
 		}
-		return node{}, errorAt(Pos{File: file}, "%s", oneLine(err.Error()))
+		return Node{}, ErrorAt(Pos{File: file}, "%s", oneLine(err.Error()))
 	}
 	var body ast.Node
 	for _, doc := range f.Docs {
 		switch b := doc.Body.(type) {
 		case nil:
 			if body != nil && doc.Start != nil {
-				return node{}, errorAt(y.pos(doc.Start), "a second document: a spec is one document")
+				return Node{}, ErrorAt(y.pos(doc.Start), "a second document: a %s is one document", what)
 			}
 		case *ast.DirectiveNode:
 		default:
 			if body != nil {
-				return node{}, errorAt(y.pos(b.GetToken()), "a second document: a spec is one document")
+				return Node{}, ErrorAt(y.pos(first(b)), "a second document: a %s is one document", what)
 			}
 			body = b
 		}
 	}
 	if body == nil {
-		return node{kind: nullKind, pos: Pos{File: file, Line: 1, Col: 1}}, nil
+		return Node{Kind: Null, Pos: Pos{File: file, Line: 1, Col: 1}}, nil
 	}
 	return y.node(body, 0)
 }
 
+// first is the token that a value begins with. That of a mapping is its colon.
+func first(a ast.Node) *token.Token {
+	switch a := a.(type) {
+	case *ast.MappingNode:
+		if len(a.Values) > 0 {
+			return a.Values[0].Key.GetToken()
+		}
+	case *ast.MappingValueNode:
+		return a.Key.GetToken()
+	}
+	return a.GetToken()
+}
+
 type yamlReader struct {
 	file    string
+	what    string // the text is, for messages
 	anchors map[string]ast.Node
 	nodes   int
 }
@@ -72,7 +86,7 @@ func (y *yamlReader) pos(t *token.Token) Pos {
 	return Pos{File: y.file, Line: t.Position.Line, Col: max(t.Position.Column, 1)}
 }
 
-// maxKeys is more than any mapping of a spec has.
+// maxKeys is more than any mapping of options has.
 const maxKeys = 256
 
 // bound refuses nesting and mappings without end before the parser sees them:
@@ -101,7 +115,7 @@ func (y *yamlReader) bound(tokens token.Tokens) error {
 			}
 		case token.MappingValueType:
 			if keys++; keys > maxKeys {
-				return errorAt(y.pos(t), "more than %d keys in one mapping", maxKeys)
+				return ErrorAt(y.pos(t), "more than %d keys in one mapping", maxKeys)
 			}
 			if flow <= 0 {
 				onLine++
@@ -109,40 +123,40 @@ func (y *yamlReader) bound(tokens token.Tokens) error {
 			}
 		}
 		if deep {
-			return errorAt(y.pos(t), "nested deeper than %d levels", maxDepth)
+			return ErrorAt(y.pos(t), "nested deeper than %d levels", maxDepth)
 		}
 	}
 	return nil
 }
 
-func (y *yamlReader) node(a ast.Node, depth int) (node, error) {
+func (y *yamlReader) node(a ast.Node, depth int) (Node, error) {
 	if a == nil {
-		return node{}, errorAt(Pos{File: y.file}, "cannot be read as YAML")
+		return Node{}, ErrorAt(Pos{File: y.file}, "cannot be read as YAML")
 	}
-	n := node{pos: y.pos(a.GetToken())}
+	n := Node{Pos: y.pos(a.GetToken())}
 	if y.nodes++; y.nodes > maxNodes {
-		return n, errorAt(n.pos, "aliases make more than %d values of it", maxNodes)
+		return n, ErrorAt(n.Pos, "aliases make more than %d values of it", maxNodes)
 	}
 	if depth > maxDepth {
-		return n, errorAt(n.pos, "nested deeper than %d levels", maxDepth)
+		return n, ErrorAt(n.Pos, "nested deeper than %d levels", maxDepth)
 	}
 	switch a := a.(type) {
 	case *ast.NullNode:
-		n.kind = nullKind
+		n.Kind = Null
 	case *ast.BoolNode:
-		n.kind, n.text = boolKind, a.Token.Value
+		n.Kind, n.Text = Bool, a.Token.Value
 	case *ast.IntegerNode:
-		n.kind, n.text = numberKind, a.Token.Value
+		n.Kind, n.Text = Number, a.Token.Value
 	case *ast.FloatNode:
-		n.kind, n.text = numberKind, a.Token.Value
+		n.Kind, n.Text = Number, a.Token.Value
 	case *ast.InfinityNode:
-		n.kind, n.text = textKind, a.Token.Value
+		n.Kind, n.Text = Text, a.Token.Value
 	case *ast.NanNode:
-		n.kind, n.text = textKind, a.Token.Value
+		n.Kind, n.Text = Text, a.Token.Value
 	case *ast.StringNode:
-		n.kind, n.text = textKind, a.Token.Value
+		n.Kind, n.Text = Text, a.Token.Value
 	case *ast.LiteralNode:
-		n.kind, n.text = textKind, a.Value.Token.Value
+		n.Kind, n.Text = Text, a.Value.Token.Value
 	case *ast.AnchorNode:
 		y.anchors[a.Name.GetToken().Value] = a.Value
 		return y.node(a.Value, depth+1)
@@ -150,22 +164,22 @@ func (y *yamlReader) node(a ast.Node, depth int) (node, error) {
 		name := a.Value.GetToken().Value
 		to, ok := y.anchors[name]
 		if !ok {
-			return n, errorAt(n.pos, "no anchor &%s stands before the alias *%s", name, name)
+			return n, ErrorAt(n.Pos, "no anchor &%s stands before the alias *%s", name, name)
 		}
 		return y.node(to, depth+1)
 	case *ast.SequenceNode:
-		n.kind = listKind
+		n.Kind = List
 		for _, v := range a.Values {
 			item, err := y.node(v, depth+1)
 			if err != nil {
 				return n, err
 			}
-			n.items = append(n.items, item)
+			n.Items = append(n.Items, item)
 		}
 	case *ast.MappingNode:
-		n.kind = mapKind
+		n.Kind = Map
 		if len(a.Values) > 0 {
-			n.pos = y.pos(a.Values[0].Key.GetToken())
+			n.Pos = y.pos(a.Values[0].Key.GetToken())
 		}
 		for _, v := range a.Values {
 			if err := y.pair(&n, v, depth); err != nil {
@@ -173,39 +187,39 @@ func (y *yamlReader) node(a ast.Node, depth int) (node, error) {
 			}
 		}
 	case *ast.MappingValueNode:
-		n.kind = mapKind
-		n.pos = y.pos(a.Key.GetToken())
+		n.Kind = Map
+		n.Pos = y.pos(a.Key.GetToken())
 		return n, y.pair(&n, a, depth)
 	case *ast.TagNode:
-		return n, errorAt(n.pos, "the tag %s: a spec has no tags; quote a value to make it text", a.Start.Value)
+		return n, ErrorAt(n.Pos, "the tag %s: a %s has no tags; quote a value to make it text", a.Start.Value, y.what)
 	default:
-		return n, errorAt(n.pos, "%s is not understood in a spec", strings.ToLower(a.Type().String()))
+		return n, ErrorAt(n.Pos, "%s is not understood in a %s", strings.ToLower(a.Type().String()), y.what)
 	}
 	return n, nil
 }
 
-func (y *yamlReader) pair(n *node, a *ast.MappingValueNode, depth int) error {
+func (y *yamlReader) pair(n *Node, a *ast.MappingValueNode, depth int) error {
 	key, ok := a.Key.(ast.Node)
 	if k, complexKey := a.Key.(*ast.MappingKeyNode); complexKey {
 		key, ok = k.Value, k.Value != nil
 	}
-	var name node
+	var name Node
 	if ok {
 		switch key.(type) {
 		case *ast.StringNode, *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.NullNode, *ast.MergeKeyNode:
-			name = node{text: key.GetToken().Value, pos: y.pos(key.GetToken())}
+			name = Node{Text: key.GetToken().Value, Pos: y.pos(key.GetToken())}
 		default:
 			ok = false
 		}
 	}
 	if !ok {
-		return errorAt(y.pos(a.GetToken()), "the name of an option must be plain text")
+		return ErrorAt(y.pos(a.GetToken()), "the name of an option must be plain text")
 	}
 	value, err := y.node(a.Value, depth+1)
 	if err != nil {
 		return err
 	}
-	n.pairs = append(n.pairs, pair{key: name.text, pos: name.pos, value: value})
+	n.Pairs = append(n.Pairs, Pair{Key: name.Text, Pos: name.Pos, Value: value})
 	return nil
 }
 

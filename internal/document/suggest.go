@@ -1,12 +1,12 @@
-package spec
+package document
 
 import (
 	"fmt"
 	"strings"
 )
 
-// didYouMean is `, did you mean "x"?` for the nearest of names, or nothing.
-func didYouMean(word string, names []string) string {
+// DidYouMean is `, did you mean "x"?` for the nearest of names, or nothing.
+func DidYouMean(word string, names []string) string {
 	if len(word) > 64 {
 		return ""
 	}
@@ -41,4 +41,12 @@ func distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Shorten cuts a value that is quoted in a message.
+func Shorten(t string) string {
+	if len(t) > 60 {
+		return t[:60] + "…"
+	}
+	return t
 }

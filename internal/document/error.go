@@ -1,8 +1,8 @@
-package spec
+package document
 
 import "fmt"
 
-// Pos is a place in a spec's text. Line and Col count from 1; a column counts
+// Pos is a place in a text. Line and Col count from 1; a column counts
 // characters. The zero Pos is that of an option that was not given.
 type Pos struct {
 	File      string
@@ -20,7 +20,7 @@ func (p Pos) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Col)
 }
 
-// Error is what is wrong with a spec, and where.
+// Error is what is wrong with a text, and where.
 type Error struct {
 	Pos Pos
 	Msg string // one line, without the place
@@ -33,6 +33,7 @@ func (e *Error) Error() string {
 	return e.Msg
 }
 
-func errorAt(p Pos, format string, args ...any) *Error {
+// ErrorAt is an error of that place.
+func ErrorAt(p Pos, format string, args ...any) *Error {
 	return &Error{Pos: p, Msg: fmt.Sprintf(format, args...)}
 }

@@ -1,4 +1,4 @@
-package spec
+package document
 
 import (
 	"bytes"
@@ -11,13 +11,13 @@ import (
 // readJSON reads one JSON value into a node. It goes token by token, because
 // encoding/json's own decoding neither sees a repeated key nor keeps the text
 // of a number or its place.
-func readJSON(file string, data []byte) (node, error) {
+func readJSON(file string, data []byte, what string) (Node, error) {
 	j := &jsonReader{file: file, data: data, dec: json.NewDecoder(bytes.NewReader(data)), line: 1, col: 1}
 	j.dec.UseNumber()
 	n, err := j.value(0)
 	if err == nil {
 		if _, at, err := j.next(); !errors.Is(err, io.EOF) {
-			return n, errorAt(at, "a second document: a spec is one document")
+			return n, ErrorAt(at, "a second document: a %s is one document", what)
 		}
 		return n, nil
 	}
@@ -26,9 +26,9 @@ func readJSON(file string, data []byte) (node, error) {
 		return n, err
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return n, errorAt(j.at(int64(len(data))), "the text ends in the middle of a value")
+		return n, ErrorAt(j.at(int64(len(data))), "the text ends in the middle of a value")
 	}
-	return n, errorAt(j.at(j.token), "%s", oneLine(err.Error()))
+	return n, ErrorAt(j.at(j.token), "%s", oneLine(err.Error()))
 }
 
 type jsonReader struct {
@@ -70,38 +70,38 @@ func (j *jsonReader) at(off int64) Pos {
 	return Pos{File: j.file, Line: j.line, Col: j.col}
 }
 
-func (j *jsonReader) value(depth int) (node, error) {
+func (j *jsonReader) value(depth int) (Node, error) {
 	tok, at, err := j.next()
 	if err != nil {
-		return node{}, err
+		return Node{}, err
 	}
-	n := node{pos: at}
+	n := Node{Pos: at}
 	if depth > maxDepth {
-		return n, errorAt(at, "nested deeper than %d levels", maxDepth)
+		return n, ErrorAt(at, "nested deeper than %d levels", maxDepth)
 	}
 	switch tok := tok.(type) {
 	case nil:
 	case bool:
-		n.kind, n.text = boolKind, "false"
+		n.Kind, n.Text = Bool, "false"
 		if tok {
-			n.text = "true"
+			n.Text = "true"
 		}
 	case json.Number:
-		n.kind, n.text = numberKind, tok.String()
+		n.Kind, n.Text = Number, tok.String()
 	case string:
-		n.kind, n.text = textKind, tok
+		n.Kind, n.Text = Text, tok
 	case json.Delim:
 		if tok == '[' {
-			n.kind = listKind
+			n.Kind = List
 			for j.dec.More() {
 				item, err := j.value(depth + 1)
 				if err != nil {
 					return n, err
 				}
-				n.items = append(n.items, item)
+				n.Items = append(n.Items, item)
 			}
 		} else {
-			n.kind = mapKind
+			n.Kind = Map
 			for j.dec.More() {
 				key, keyAt, err := j.next()
 				if err != nil {
@@ -112,7 +112,7 @@ func (j *jsonReader) value(depth int) (node, error) {
 				if err != nil {
 					return n, err
 				}
-				n.pairs = append(n.pairs, pair{key: name, pos: keyAt, value: value})
+				n.Pairs = append(n.Pairs, Pair{Key: name, Pos: keyAt, Value: value})
 			}
 		}
 		_, _, err = j.next() // the closing bracket
