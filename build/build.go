@@ -13,6 +13,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkext4"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
 	"github.com/reprodisk/reprodisk/internal/tree"
+	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // ImageName is the name of a raw image in the output folder, as
@@ -105,7 +106,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	} else {
 		// The image is made while the variables wait under another name, so
 		// that either both are there or none.
-		r.Variables, err = writeFile(ctx, opt.OutDir, VariablesName, func(o *output) error {
+		r.Variables, err = wholefile.Write(ctx, opt.OutDir, VariablesName, func(o *wholefile.File) error {
 			if _, err := o.WriteAt(b.variables, 0); err != nil {
 				return err
 			}
@@ -133,9 +134,9 @@ type builder struct {
 }
 
 // write makes the disk on an empty file.
-func (b *builder) write(ctx context.Context, o *output) error {
+func (b *builder) write(ctx context.Context, o *wholefile.File) error {
 	if err := o.Truncate(b.layout.DiskSize); err != nil {
-		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, unwrapPath(err))}
+		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, wholefile.Bare(err))}
 	}
 	if err := partition.Write(o, b.layout); err != nil {
 		return err
@@ -155,7 +156,7 @@ func (b *builder) write(ctx context.Context, o *output) error {
 }
 
 // filesystem makes the filesystem of one partition.
-func (b *builder) filesystem(ctx context.Context, o *output, p partition.Partition) error {
+func (b *builder) filesystem(ctx context.Context, o *wholefile.File, p partition.Partition) error {
 	w := io.NewOffsetWriter(o, p.Offset())
 	switch p.Role {
 	case partition.Root:

@@ -3,7 +3,6 @@ package build
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -11,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/build/format"
+	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // image makes the image in the spec's format, and returns its path.
@@ -19,7 +19,7 @@ func (b *builder) image(ctx context.Context) (path string, err error) {
 	if err := format.Check(kind, b.layout.DiskSize); err != nil {
 		return "", b.spec.Errorf("format", "%v", err)
 	}
-	return writeFile(ctx, b.opt.OutDir, format.FileName(kind), func(o *output) error {
+	return wholefile.Write(ctx, b.opt.OutDir, format.FileName(kind), func(o *wholefile.File) error {
 		if kind == format.Raw {
 			return b.write(ctx, o)
 		}
@@ -29,18 +29,14 @@ func (b *builder) image(ctx context.Context) (path string, err error) {
 
 // convert makes the raw disk in a file that has no name, beside the image,
 // where there is room for a disk, and writes that in the spec's format.
-func (b *builder) convert(ctx context.Context, o *output, kind format.Kind) error {
-	f, err := os.CreateTemp(b.opt.OutDir, "."+ImageName+".tmp-*")
+func (b *builder) convert(ctx context.Context, o *wholefile.File, kind format.Kind) error {
+	raw, err := wholefile.Scratch(b.opt.OutDir, ImageName)
 	if err != nil {
-		return fmt.Errorf("%s: %w", b.opt.OutDir, unwrapPath(err))
-	}
-	defer f.Close()
-	if err := os.Remove(f.Name()); err != nil {
 		return err
 	}
-	raw := &output{File: f, scratch: true}
+	defer raw.Close()
 	if err := b.write(ctx, raw); err != nil {
-		return named(raw.cause(err), f.Name(), filepath.Join(b.opt.OutDir, ImageName))
+		return wholefile.Named(raw.Cause(err), raw.Name(), filepath.Join(b.opt.OutDir, ImageName))
 	}
 	ids := format.IDs{
 		Image:    b.id(string(kind) + " image"),
@@ -49,8 +45,8 @@ func (b *builder) convert(ctx context.Context, o *output, kind format.Kind) erro
 		Time:     b.epoch.Sec,
 	}
 	progress := b.opt.phase("writing " + string(kind))
-	if err := format.Write(ctx, o, &disk{f: f, size: b.layout.DiskSize}, kind, ids, progress); err != nil {
-		if o.failure.Load() != nil || ctx.Err() != nil {
+	if err := format.Write(ctx, o, &disk{f: raw.File, size: b.layout.DiskSize}, kind, ids, progress); err != nil {
+		if o.Failed() || ctx.Err() != nil {
 			return err
 		}
 		return b.spec.Errorf("format", "%v", err)

@@ -165,7 +165,7 @@ func TestOutputFolders(t *testing.T) {
 	must(t, os.MkdirAll(filepath.Join(top, "taken/nixos.img/x"), 0o755))
 	must(t, os.Symlink("nowhere", filepath.Join(top, "dangling")))
 	for out, want := range map[string]string{
-		"file":     "file: is not a folder",
+		"file":     "file: is a file, not a folder",
 		"file/out": "file/out: not a directory",
 		"taken":    "nixos.img: is a folder",
 		"dangling": "dangling: ",

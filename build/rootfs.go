@@ -14,6 +14,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkerofs"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
 	"github.com/reprodisk/reprodisk/internal/tree"
+	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // planOther decides how large the disk is where its one filesystem is not ext4.
@@ -105,7 +106,7 @@ func (b *builder) planVFAT(size int64) (int64, error) {
 func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
 	f, err := os.CreateTemp("", "reprodisk-*.squashfs")
 	if err != nil {
-		return 0, fmt.Errorf("a temporary file for the squashfs (see TMPDIR): %w", unwrapPath(err))
+		return 0, fmt.Errorf("a temporary file for the squashfs (see TMPDIR): %w", wholefile.Bare(err))
 	}
 	b.squashfs = f
 	if err := os.Remove(f.Name()); err != nil {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/tree"
+	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // xattrRecord is the prefix under which tar streams carry extended attributes:
@@ -124,7 +125,7 @@ func (s *tarStream) content(path string, i *tree.Inode) error {
 		}
 		b := s.buf[:min(int64(len(s.buf)), left)]
 		if _, err := io.ReadFull(r, b); err != nil {
-			return fmt.Errorf("%s: reading %s: %w", path, i.Origin, unwrapPath(err))
+			return fmt.Errorf("%s: reading %s: %w", path, i.Origin, wholefile.Bare(err))
 		}
 		if _, err := s.w.Write(b); err != nil {
 			return fmt.Errorf("%s: %w", path, err)

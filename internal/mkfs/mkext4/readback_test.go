@@ -95,4 +95,3 @@ func TestTreeComesBack(t *testing.T) {
 		}
 	}
 }
-

@@ -1,4 +1,4 @@
-package build
+package wholefile
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/newdir"
 )
 
-// output is the image while it is written.
-type output struct {
+// File is a file while it is written.
+type File struct {
 	*os.File
 	failure atomic.Pointer[error] // the first of a write
 	scratch bool                  // it is gone soon: nothing is sent to the disk
@@ -25,7 +27,7 @@ const early = 64 << 10
 // WriteAt also starts the way of large pieces to the disk, so that the sync at
 // the end, which waits for all of them, finds most of them there. Where that
 // cannot be done, nothing is lost but time.
-func (o *output) WriteAt(p []byte, off int64) (int, error) {
+func (o *File) WriteAt(p []byte, off int64) (int, error) {
 	n, err := o.File.WriteAt(p, off)
 	switch {
 	case err != nil:
@@ -36,27 +38,63 @@ func (o *output) WriteAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// cause is what made a build fail: a write that failed, whatever became of
+// Cause is what made a writer fail: a write that failed, whatever became of
 // its error on the way up, else err.
-func (o *output) cause(err error) error {
+func (o *File) Cause(err error) error {
 	if first := o.failure.Load(); first != nil {
 		return *first
 	}
 	return err
 }
 
-// writeFile makes a file in a folder, whole or not at all: it is written under
+// Failed tells whether a write to the file has failed.
+func (o *File) Failed() bool { return o.failure.Load() != nil }
+
+// Clear makes zeros of a range again: a hole, where the filesystem has holes.
+func (o *File) Clear(off, length int64) error {
+	if length == 0 {
+		return nil
+	}
+	err := unix.Fallocate(int(o.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, off, length)
+	if err == nil || !errors.Is(err, unix.EOPNOTSUPP) {
+		return err
+	}
+	zeros := make([]byte, 1<<20)
+	for end := off + length; off < end; off += int64(len(zeros)) {
+		if _, err := o.WriteAt(zeros[:min(int64(len(zeros)), end-off)], off); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Scratch opens a file without a name in a folder that is there, where there
+// is room for a file of that size. It is gone when it is closed. Errors of its
+// writes are named by Named as those of "like".
+func Scratch(dir, like string) (*File, error) {
+	f, err := os.CreateTemp(dir, "."+like+".tmp-*")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir, Bare(err))
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &File{File: f, scratch: true}, nil
+}
+
+// Write makes a file in a folder, whole or not at all: it is written under
 // a name of its own, synced and renamed. Folders that are missing are made,
 // and removed again where that fails.
-func writeFile(ctx context.Context, dir, name string, fill func(*output) error) (path string, err error) {
-	made, err := makeDir(dir)
+func Write(ctx context.Context, dir, name string, fill func(*File) error) (path string, err error) {
+	made, err := newdir.Make(dir)
 	if err != nil {
 		return "", err
 	}
 	whole := filepath.Join(dir, name)
 	defer func() {
 		if err != nil {
-			removeDir(made)
+			made.Undo()
 		}
 	}()
 	if fi, err := os.Lstat(whole); err == nil && fi.IsDir() {
@@ -64,14 +102,14 @@ func writeFile(ctx context.Context, dir, name string, fill func(*output) error) 
 	}
 	f, err := os.CreateTemp(dir, "."+name+".tmp-*")
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return "", fmt.Errorf("%s: %w", dir, Bare(err))
 	}
-	o := &output{File: f}
+	o := &File{File: f}
 	defer func() {
 		if err != nil {
 			f.Close()
 			os.Remove(f.Name())
-			err = named(o.cause(err), f.Name(), whole)
+			err = Named(o.Cause(err), f.Name(), whole)
 		}
 	}()
 	if err := fill(o); err != nil {
@@ -92,14 +130,14 @@ func writeFile(ctx context.Context, dir, name string, fill func(*output) error) 
 		return "", err // the sync may have taken long
 	}
 	if err := os.Rename(f.Name(), whole); err != nil {
-		return "", fmt.Errorf("%s: %w", whole, unwrapPath(err))
+		return "", fmt.Errorf("%s: %w", whole, Bare(err))
 	}
 	return whole, nil
 }
 
-// named gives an error about the temporary file, whose name means nothing to
+// Named gives an error about the temporary file, whose name means nothing to
 // anybody, the name of the file that it was to become.
-func named(err error, temp, path string) error {
+func Named(err error, temp, path string) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) && pe.Path == temp {
 		return fmt.Errorf("%s: %w", path, pe.Err)
@@ -107,7 +145,9 @@ func named(err error, temp, path string) error {
 	return err
 }
 
-func unwrapPath(err error) error {
+// Bare is an error of the system without the path that it carries, for messages
+// that name another.
+func Bare(err error) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) {
 		return pe.Err
@@ -117,38 +157,4 @@ func unwrapPath(err error) error {
 		return le.Err
 	}
 	return err
-}
-
-// makeDir makes a folder with those above it, and returns the ones that it
-// made, the topmost first.
-func makeDir(dir string) (made []string, err error) {
-	var missing []string
-	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
-		if _, err := os.Lstat(d); !errors.Is(err, os.ErrNotExist) {
-			break
-		}
-		missing = append(missing, d)
-	}
-	for i := len(missing) - 1; i >= 0; i-- {
-		if err := os.Mkdir(missing[i], 0o755); err != nil {
-			removeDir(made)
-			return nil, fmt.Errorf("%s: %w", missing[i], unwrapPath(err))
-		}
-		made = append(made, missing[i])
-	}
-	if fi, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
-	} else if !fi.IsDir() {
-		return nil, fmt.Errorf("%s: is not a folder", dir)
-	}
-	return made, nil
-}
-
-// removeDir removes the folders that makeDir made, as far as they are empty.
-func removeDir(made []string) {
-	for i := len(made) - 1; i >= 0; i-- {
-		if os.Remove(made[i]) != nil {
-			return
-		}
-	}
 }
