@@ -2,14 +2,10 @@ package build
 
 import (
 	"context"
-	"errors"
-	"io"
-	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/reprodisk/reprodisk/build/format"
+	"github.com/reprodisk/reprodisk/internal/ondisk/container"
 	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
@@ -45,7 +41,7 @@ func (b *builder) convert(ctx context.Context, o *wholefile.File, kind format.Ki
 		Time:     b.epoch.Sec,
 	}
 	progress := b.opt.phase("writing " + string(kind))
-	if err := format.Write(ctx, o, &disk{f: raw.File, size: b.layout.DiskSize}, kind, ids, progress); err != nil {
+	if err := format.Write(ctx, o, &container.File{F: raw.File, Length: b.layout.DiskSize}, kind, ids, progress); err != nil {
 		if o.Failed() || ctx.Err() != nil {
 			return err
 		}
@@ -53,39 +49,4 @@ func (b *builder) convert(ctx context.Context, o *wholefile.File, kind format.Ki
 	}
 	b.opt.phase("syncing")
 	return nil
-}
-
-// disk is the raw disk that was made.
-type disk struct {
-	f    *os.File
-	size int64
-}
-
-func (d *disk) Size() int64  { return d.size }
-func (d *disk) Close() error { return d.f.Close() }
-
-func (d *disk) ReadAt(b []byte, off int64) (int, error) {
-	if off >= d.size {
-		return 0, io.EOF
-	}
-	return d.f.ReadAt(b, off)
-}
-
-// NextData asks the filesystem for its holes; one that knows of none has data
-// to the end.
-func (d *disk) NextData(off int64) (start, end int64, err error) {
-	if off >= d.size {
-		return d.size, d.size, nil
-	}
-	start, err = unix.Seek(int(d.f.Fd()), off, unix.SEEK_DATA)
-	switch {
-	case errors.Is(err, unix.ENXIO):
-		return d.size, d.size, nil
-	case err != nil:
-		return off, d.size, nil
-	}
-	if end, err = unix.Seek(int(d.f.Fd()), start, unix.SEEK_HOLE); err != nil {
-		end = d.size
-	}
-	return start, min(end, d.size), nil
 }

@@ -100,7 +100,7 @@ func (s *source) besideRaw(name string) (container.Disk, error) {
 		f.Close()
 		return nil, plain(err)
 	}
-	return &rawDisk{f: f, size: fi.Size()}, nil
+	return &container.File{F: f, Length: fi.Size()}, nil
 }
 
 // besideImage opens an image of any format that is read. A format that is
@@ -113,7 +113,7 @@ func (s *source) besideImage(ctx context.Context, name, format string) (containe
 	if err != nil {
 		return nil, err
 	}
-	img, err := open(ctx, &rawDisk{f: f}, at, s.opt)
+	img, err := open(ctx, &container.File{F: f}, at, s.opt)
 	if err == nil && format != "" && img.Format() != format {
 		err = fmt.Errorf("is of the format %s, not %s", img.Format(), format)
 	}

@@ -79,7 +79,7 @@ func OpenWith(ctx context.Context, path string, opt OpenOptions) (*Image, error)
 	if err != nil {
 		return nil, err
 	}
-	file := &rawDisk{f: f}
+	file := &container.File{F: f}
 	at := place{path: path}
 	at.locate(f)
 	img, err := open(ctx, file, at, opt)
@@ -118,15 +118,15 @@ func openFile(path string) (f *os.File, device bool, err error) {
 
 // open tells the format of a file and opens it. The image takes the file over;
 // where there is an error, the caller closes it.
-func open(ctx context.Context, file *rawDisk, at place, opt OpenOptions) (*Image, error) {
-	size, err := file.f.Seek(0, io.SeekEnd)
+func open(ctx context.Context, file *container.File, at place, opt OpenOptions) (*Image, error) {
+	size, err := file.F.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err
 	}
 	if size == 0 {
 		return nil, errors.New("is empty")
 	}
-	file.size = size
+	file.Length = size
 	format, err := sniff(file, size)
 	switch {
 	case err != nil:

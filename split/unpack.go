@@ -32,7 +32,7 @@ func openPacked(format unpack.Format) opener {
 		}
 		at := s.place
 		at.wrapped++
-		inner, err := open(ctx, &rawDisk{f: u.File}, at, s.opt)
+		inner, err := open(ctx, &container.File{F: u.File}, at, s.opt)
 		if err != nil {
 			u.File.Close()
 			return nil, err

@@ -3,13 +3,10 @@ package vmdk
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
 )
@@ -44,7 +41,7 @@ func InFolder(dir string) Folder {
 			f.Close()
 			return nil, err
 		}
-		return &extentFile{f: f, size: fi.Size()}, nil
+		return &container.File{F: f, Length: fi.Size()}, nil
 	}
 }
 
@@ -54,40 +51,4 @@ func plainName(name string) error {
 		return fmt.Errorf("the extent's file is named %s: only files beside the descriptor are opened, move it there and give its bare name", quote(name))
 	}
 	return nil
-}
-
-// extentFile is a file whose bytes are an extent's.
-type extentFile struct {
-	f    *os.File
-	size int64
-}
-
-func (e *extentFile) Size() int64  { return e.size }
-func (e *extentFile) Close() error { return e.f.Close() }
-
-func (e *extentFile) ReadAt(b []byte, off int64) (int, error) {
-	if off >= e.size {
-		return 0, io.EOF
-	}
-	return e.f.ReadAt(b, off)
-}
-
-// NextData asks the filesystem for its holes; one that knows of none has data
-// from off to the end.
-func (e *extentFile) NextData(off int64) (start, end int64, err error) {
-	if off >= e.size {
-		return e.size, e.size, nil
-	}
-	start, err = unix.Seek(int(e.f.Fd()), off, unix.SEEK_DATA)
-	switch {
-	case errors.Is(err, unix.ENXIO):
-		return e.size, e.size, nil
-	case err != nil:
-		return off, e.size, nil
-	}
-	end, err = unix.Seek(int(e.f.Fd()), start, unix.SEEK_HOLE)
-	if err != nil {
-		return start, e.size, nil
-	}
-	return min(start, e.size), min(end, e.size), nil
 }
