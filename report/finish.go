@@ -40,6 +40,9 @@ func (r *Report) fillEmpty() {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
+	if r.Policy != nil && r.Policy.Rules == nil {
+		r.Policy.Rules = []PolicyRule{}
+	}
 	if r.Partitions == nil {
 		r.Partitions = []Partition{}
 	}

@@ -174,8 +174,16 @@ func Consequences(derived []*Finding) string {
 		Counted(int64(len(derived)), "consequence"), Counted(bytes, "byte"), strings.Join(names, ", "))
 }
 
-// Headline is the verdict in one line.
+// Headline is the verdict in one line, after what closes the gate in spite of
+// it.
 func (r *Report) Headline() string {
+	if why := r.Blocked(); why != "" && r.Verdict == Reproducible {
+		return "gate failed: " + why + "; " + r.headline()
+	}
+	return r.headline()
+}
+
+func (r *Report) headline() string {
 	folder := r.A.Format == "directory" && r.B.Format == "directory"
 	kind := "images"
 	if folder {

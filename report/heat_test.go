@@ -52,7 +52,7 @@ func TestHugeHeatsDoNotOverflow(t *testing.T) {
 func TestHeatStaysWithOnePartition(t *testing.T) {
 	r := many()
 	r.Heat = []Heat{{SizeA: 2 * gib, SizeB: 2 * gib, Bucket: mib, Buckets: []Bucket{{Index: 0, Bytes: r.DifferingBytes}}}}
-	if err := r.Apply(Scope{Partition: 2}); err != nil {
+	if err := r.KeepPartition(2); err != nil {
 		t.Fatal(err)
 	}
 	if len(r.Heat) != 1 || len(r.Heat[0].Buckets) != 1 {

@@ -65,6 +65,7 @@ func (r *Report) makeValid() {
 		}
 	}
 	r.Warnings = fixAll(r.Warnings)
+	r.Policy = r.Policy.valid()
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		for _, s := range []*string{
@@ -171,6 +172,7 @@ func decode(dec *json.Decoder) (*Report, error) {
 		"schema": &r.Schema, "tool": &r.Tool, "a": &r.A, "b": &r.B, "verdict": &r.Verdict,
 		"differing_bytes": &r.DifferingBytes, "explained_bytes": &r.ExplainedBytes,
 		"root_findings": &r.RootFindings, "warnings": &r.Warnings, "verification": &r.Verification,
+		"policy": &r.Policy,
 	}
 	if err := expect(dec, '{'); err != nil {
 		return nil, err

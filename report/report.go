@@ -29,6 +29,7 @@ type Report struct {
 	Heat           []Heat      `json:"heat,omitempty" jsonschema:"maxItems=64"` // where on the disks bytes differ
 
 	Verification *Verification `json:"verification,omitempty"` // how the images were built, where verify built them
+	Policy       *Policy       `json:"policy,omitempty"`       // what was allowed to differ, where that was judged
 }
 
 // Tool is the program that made a report.

@@ -32,6 +32,12 @@ func generate(t *testing.T) []byte {
 				return s
 			case reflect.TypeFor[Verdict]():
 				return &generator.Schema{Type: "string", Enum: []any{Reproducible, Unreproducible}}
+			case reflect.TypeFor[RuleState]():
+				s := &generator.Schema{Type: "string"}
+				for _, state := range RuleStates() {
+					s.Enum = append(s.Enum, state)
+				}
+				return s
 			case reflect.TypeFor[Outcome]():
 				s := &generator.Schema{Type: "string"}
 				for _, o := range Outcomes() {

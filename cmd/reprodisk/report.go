@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/report/policy"
 )
 
 func (a *app) reportCommand() *cobra.Command {
@@ -18,19 +19,23 @@ func (a *app) reportCommand() *cobra.Command {
 		Short: "Render a saved JSON report again",
 		Long: `Render a report that --json has written again, as text, Markdown or JSON.
 - reads it from standard input. The exit status is that of the report's verdict:
-0 reproducible, 1 unreproducible; 2 for trouble.`,
+0 reproducible, 1 unreproducible; 2 for trouble.
+
+What was allowed stays allowed. --policy, --no-policy and --baseline judge the
+report anew; a ` + policy.FileName + ` in this folder is not looked for.`,
 		Example: `  reprodisk report report.json
   reprodisk report --markdown report.md report.json`,
 		Args: wants("REPORT.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			r, err := readReport(args[0])
-			if err != nil {
-				return err
-			}
+			reports.scope.again = true
 			if err := reports.open(a); err != nil {
 				return err
 			}
 			defer reports.discard()
+			r, err := readReport(args[0])
+			if err != nil {
+				return err
+			}
 			return reports.write(a, r)
 		},
 	}

@@ -33,6 +33,9 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 
 // open opens every output before the work begins. The caller discards them.
 func (f *reportFlags) open(a *app) error {
+	if err := f.scope.open(); err != nil {
+		return err
+	}
 	forms := []struct {
 		flag, file string
 		render     func(*output) func(io.Writer, *report.Report) error
@@ -87,7 +90,7 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 			return err
 		}
 	}
-	if r.Verdict != report.Reproducible {
+	if !r.Passes() {
 		return errDiffers
 	}
 	return nil
