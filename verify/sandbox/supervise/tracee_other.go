@@ -1,0 +1,19 @@
+//go:build linux && !amd64
+
+package supervise
+
+import "golang.org/x/sys/unix"
+
+// supported tells whether this architecture is. Another one takes what the
+// files *_amd64.go hold: the calls to stop at, registers, and the code that takes
+// the place of the vDSO's functions.
+const supported = false
+
+const redZone = 0
+
+func (t *thread) skip(int64)                {}
+func (t *thread) setArg(int, uint64)        {}
+func (t *thread) registers() (uint64, bool) { return 0, false }
+
+func filter(controls) []unix.SockFilter               { return nil }
+func newPatch([]byte, controls, clock) (*patch, bool) { return nil, false }
