@@ -87,6 +87,7 @@ func (r *Report) makeValid() {
 	for i := range r.Heat {
 		fix(&r.Heat[i].Image)
 	}
+	r.Verification = r.Verification.valid()
 	for i := range r.Partitions {
 		p := &r.Partitions[i]
 		fix(&p.Image)

@@ -46,6 +46,9 @@ func (r *Report) Validate() error {
 	if err := r.validateHeat(); err != nil {
 		return err
 	}
+	if err := r.Verification.validate(index); err != nil {
+		return err
+	}
 	if sum != r.DifferingBytes {
 		return fmt.Errorf("findings own %d bytes, but %d differ: %d %s",
 			sum, r.DifferingBytes, max(sum-r.DifferingBytes, r.DifferingBytes-sum),

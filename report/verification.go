@@ -21,14 +21,14 @@ type Variation struct {
 	Name   string `json:"name"`          // time, timezone, fileordering, …
 	A      string `json:"a"`             // its value for the first build, for a person: "2020-01-01T00:00:00Z, frozen"
 	B      string `json:"b"`             // its value for the second
-	Varied bool   `json:"varied"`        // the two were made to differ on purpose
-	Why    string `json:"why,omitempty"` // why not, where it was not varied: "not asked for", "needs level isolated", …
+	Varied bool   `json:"varied"`        // the two differed, by themselves or because they were made to
+	Why    string `json:"why,omitempty"` // why not, where it was not varied: "not asked for", "needs level isolated", …; else what the variation leaves out
 }
 
 // Attribution is what building with one thing varied at a time has shown.
 type Attribution struct {
 	Controls int      `json:"controls" jsonschema:"minimum=0"` // builds in the pinned world that were compared with each other
-	Races    []string `json:"races,omitempty"`                 // ids of findings that differ between those as well: no variation makes them
+	Races    []string `json:"races,omitempty"`                 // ids of findings that differ between builds in one and the same world: no variation makes them
 	Trials   []Trial  `json:"trials"`                          // one for each variation that was tried or passed over
 }
 
@@ -51,7 +51,7 @@ func Outcomes() []Outcome {
 // Trial is one change of the pinned world: a row of the matrix of findings
 // and variations.
 type Trial struct {
-	Variations []string `json:"variations"`                    // what was varied: one, or two where single ones showed nothing
+	Variations []string `json:"variations"`                    // what was varied: one, or several where single ones showed nothing
 	Value      string   `json:"value,omitempty"`               // the value that was tried, for a person
 	Outcome    Outcome  `json:"outcome"`                       // what it came to
 	Why        string   `json:"why,omitempty"`                 // a few words more, for a person
