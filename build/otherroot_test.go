@@ -22,6 +22,7 @@ type otherRoot struct {
 
 var otherRoots = []otherRoot{
 	{"erofs", []string{"fsck.erofs"}, sametree.Times{}},
+	{"btrfs", []string{"btrfs", "check", "--readonly", "--check-data-csum"}, sametree.Times{Others: true}},
 }
 
 // TestOtherRootsHoldTheTree has the tools and the kernel read what is built,
@@ -96,7 +97,7 @@ func TestOtherRootsThatAreTooSmall(t *testing.T) {
 	dir := sources(t)
 	for _, o := range otherRoots {
 		out := filepath.Join(dir, "out")
-		oneLine(t, attempt(t, t.Context(), dir, bare(o.fsType, "diskSize: 1\n"+whole), out, nil), "test.yaml:5:1: diskSize: ", o.fsType, "bytes are missing; raise diskSize, or leave it at auto")
+		oneLine(t, attempt(t, t.Context(), dir, bare(o.fsType, "diskSize: 1\n"+whole), out, nil), "test.yaml:5:1: diskSize: ", "bytes are missing; raise diskSize, or leave it at auto")
 		nothing(t, out)
 		r := build(t, dir, bare(o.fsType, "diskSize: 400\n"+whole), out)
 		if fi, err := os.Stat(r.Image); err != nil || fi.Size() != 400<<20 || r.Layout.Root().Length() != 400<<20 {

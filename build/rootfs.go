@@ -28,6 +28,8 @@ func (b *builder) planOther(ctx context.Context, opt partition.Options) error {
 		opt.DiskSize, err = b.planVFAT(opt.DiskSize)
 	case spec.EROFS:
 		opt.DiskSize, err = b.planErofs(opt.DiskSize)
+	case spec.Btrfs:
+		opt.DiskSize, err = b.planBtrfs(opt.DiskSize)
 	default:
 		opt.DiskSize, err = b.planSquashfs(ctx, opt.DiskSize)
 	}
@@ -52,6 +54,8 @@ func (b *builder) writeOther(ctx context.Context, w io.WriterAt, size int64) err
 		opt := b.erofsOptions()
 		opt.Progress = b.opt.phase("root filesystem")
 		return mkerofs.Write(ctx, w, root, opt)
+	case spec.Btrfs:
+		return b.writeBtrfs(ctx, w, size)
 	}
 	return b.copySquashfs(ctx, w)
 }
@@ -68,12 +72,9 @@ func (b *builder) vfatOptions(size int64) mkfat.Options {
 // that is 0, make-disk-image's sum, raised to what FAT needs.
 func (b *builder) planVFAT(size int64) (int64, error) {
 	root := b.trees[partition.Root]
-	if b.spec.DiskSize.Auto {
-		sizes, err := stage.AutoSize(stage.UsageOf(root), int64(b.spec.AdditionalSpace), 0)
-		if err != nil {
-			return 0, b.spec.Errorf("diskSize", "%v", err)
-		}
-		size = sizes.DiskSize
+	size, err := b.bareSize(size)
+	if err != nil {
+		return 0, err
 	}
 	empty := &tree.Node{Inode: &tree.Inode{Mode: tree.Directory | 0o755}}
 	if _, err := mkfat.Write(context.Background(), nowhere{}, empty, b.vfatOptions(size)); err != nil {
@@ -93,11 +94,24 @@ func (b *builder) planVFAT(size int64) (int64, error) {
 		case errors.As(err, &small) && b.spec.DiskSize.Auto:
 			size += wholeMebibytes(small.Missing)
 		case errors.As(err, &small):
-			return 0, b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", size, small.Missing)
+			return 0, b.noRoom(size, small.Missing)
 		default:
 			return 0, b.spec.Errorf("contents", "%v", err)
 		}
 	}
+}
+
+// bareSize is the given size of a disk without partitions, or, where that is 0,
+// make-disk-image's sum.
+func (b *builder) bareSize(size int64) (int64, error) {
+	if !b.spec.DiskSize.Auto {
+		return size, nil
+	}
+	sizes, err := stage.AutoSize(stage.UsageOf(b.trees[partition.Root]), int64(b.spec.AdditionalSpace), 0)
+	if err != nil {
+		return 0, b.spec.Errorf("diskSize", "%v", err)
+	}
+	return sizes.DiskSize, nil
 }
 
 // planSquashfs makes the filesystem in a file of its own, for how large it
@@ -128,20 +142,6 @@ func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
 		return 0, err
 	}
 	return b.holds(size, fi.Size())
-}
-
-// erofsOptions are those of a root filesystem that is EROFS.
-func (b *builder) erofsOptions() mkerofs.Options {
-	return mkerofs.Options{UUID: b.rootUUID(), Label: b.spec.Label, Epoch: b.epoch}
-}
-
-// planErofs is planSquashfs for what is known beforehand.
-func (b *builder) planErofs(size int64) (int64, error) {
-	takes, err := mkerofs.Size(b.trees[partition.Root], b.erofsOptions())
-	if err != nil {
-		return 0, b.spec.Errorf("contents", "%v", err)
-	}
-	return b.holds(size, takes)
 }
 
 // holds is the size of a disk for a filesystem that takes so many bytes and

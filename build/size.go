@@ -118,7 +118,11 @@ func (b *builder) planRoot(l partition.Layout) (fits bool, err error) {
 
 // rootFull says that the root filesystem is too small for its tree.
 func (b *builder) rootFull(full *mkext4.NoSpaceError) error {
-	return b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", full.Size, full.Missing)
+	return b.noRoom(full.Size, full.Missing)
+}
+
+func (b *builder) noRoom(size, missing int64) error {
+	return b.spec.Errorf("diskSize", "the contents do not fit into the root filesystem of %d bytes: %d bytes are missing; raise diskSize, or leave it at auto", size, missing)
 }
 
 // least is a disk size at which the layout has room for a root partition at

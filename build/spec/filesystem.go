@@ -1,5 +1,7 @@
 package spec
 
+import "strings"
+
 // The values of fsType that something builds.
 const (
 	Ext4     = "ext4"
@@ -13,7 +15,7 @@ const (
 // otherFS tells whether fsType is one that nothing builds yet.
 func (s *Spec) otherFS() bool {
 	switch s.FSType {
-	case Ext4, VFAT, Squashfs, EROFS:
+	case Ext4, VFAT, Squashfs, EROFS, Btrfs:
 		return false
 	}
 	return true
@@ -21,6 +23,9 @@ func (s *Spec) otherFS() bool {
 
 // checkFilesystem finds what the root filesystem has no place for.
 func (s *Spec) checkFilesystem() error {
+	if s.FSType == Btrfs && strings.ContainsAny(s.Label, "/\\\n") {
+		return s.Errorf("label", "%q: no slash, backslash or line break is possible with btrfs", shorten(s.Label))
+	}
 	if s.FSType != VFAT && s.FSType != Squashfs {
 		return nil
 	}

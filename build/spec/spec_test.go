@@ -160,6 +160,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"fsType: vfat\npartitionTableType: none\ncontents: [{source: a, target: b, user: \"0\", group: \"0\"}]", `s.yaml:3:13: user: a FAT filesystem has no owners and modes`},
 		{"label: twelve-bytes\nfsType: vfat\npartitionTableType: none", `s.yaml:1:1: label: "twelve-bytes" has 12 bytes; vfat takes 11`},
 		{"label: sixteen-bytes-it\nfsType: erofs\npartitionTableType: none", `s.yaml:1:1: label: "sixteen-bytes-it" has 16 bytes; erofs takes 15`},
+		{"label: a/b\nfsType: btrfs\npartitionTableType: none", `s.yaml:1:1: label: "a/b": no slash, backslash or line break is possible with btrfs`},
 		{"bootSize: ''", `s.yaml:1:11: bootSize: is empty`},
 		{"name: ../x", `s.yaml:1:1: name: "../x" is no name for Nix: letters, digits and +-._?= only, at most 211, no dot in front`},
 		{"contents:\n- source: a\n  target: ../x", `s.yaml:3:3: contents: target "../x" leads out of the image's root`},

@@ -16,7 +16,8 @@ import (
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
-// Mounted has the kernel mount an image, read-only, until the test ends.
+// Mounted has the kernel mount an image until the test ends: read-only, unless
+// the first option is "rw".
 func Mounted(t testing.TB, fsType, image string, options ...string) (folder string) {
 	t.Helper()
 	judge.Root(t)
@@ -26,7 +27,10 @@ func Mounted(t testing.TB, fsType, image string, options ...string) (folder stri
 		}
 	}
 	folder = t.TempDir()
-	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(append([]string{"loop", "ro"}, options...), ","), image, folder)
+	if len(options) == 0 || options[0] != "rw" {
+		options = append([]string{"ro"}, options...)
+	}
+	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(append([]string{"loop"}, options...), ","), image, folder)
 	t.Cleanup(func() { judge.Must(t, "umount", folder) })
 	return folder
 }
