@@ -30,8 +30,11 @@ func TestJSONComesBackTheSame(t *testing.T) {
 
 func TestJSONOfSamples(t *testing.T) {
 	s := samples(t)
-	golden(t, "one.json", toJSON(t, s["one"]))
-	golden(t, "hostile.json", toJSON(t, s["hostile"]))
+	for name, r := range s { // the tests of report/ci read them
+		if name != "crowd" {
+			golden(t, name+".json", toJSON(t, r))
+		}
+	}
 }
 
 func TestJSONHasListsAndNoControls(t *testing.T) {

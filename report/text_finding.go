@@ -11,6 +11,14 @@ const (
 	detailIndent = "      "
 )
 
+// Text is one finding as WriteText prints it, without what stands around it.
+func (f *Finding) Text(opt TextOptions) string {
+	opt.Width = max(cmp.Or(opt.Width, defaultWidth), minWidth)
+	t := &text{opt: opt}
+	t.finding(f)
+	return t.out.String()
+}
+
 // finding prints one finding: what it is, its two values, what made it differ
 // and how much, how to pin it.
 func (t *text) finding(f *Finding) {
