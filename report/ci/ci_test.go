@@ -90,7 +90,8 @@ func TestFormatsAreSteady(t *testing.T) {
 	all, untouched := samples(t), samples(t)
 	for format := range formats {
 		for name, r := range all {
-			if render(t, format, r, nil) != render(t, format, r, nil) {
+			first := render(t, format, r, nil)
+			if second := render(t, format, r, nil); first != second {
 				t.Errorf("%s: %s comes out differently", name, format)
 			}
 			if d := cmp.Diff(untouched[name], r); d != "" {
