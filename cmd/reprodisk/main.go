@@ -26,7 +26,7 @@ const (
 )
 
 func main() {
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(run(asHook(os.Args[0], os.Args[1:]), os.Stdout, os.Stderr))
 }
 
 // interrupted is the cause of a context that a signal has ended.

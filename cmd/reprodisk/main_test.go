@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 	// The stories mostly wait for a clock to move on: more of them can do so at
 	// the same time than there are processors.
 	flag.Set("test.parallel", "8")
-	testscript.Main(m, map[string]func(){"reprodisk": main})
+	testscript.Main(m, map[string]func(){"reprodisk": main, hookName: main})
 }
 
 // TestScripts runs the stories of testdata/script. Each runs the program as a
