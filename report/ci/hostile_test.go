@@ -62,11 +62,13 @@ func poison(v reflect.Value, s string) {
 }
 
 // poisoned is a report whose every string is the given one.
-func poisoned(t *testing.T, s string, allowed bool) *report.Report {
-	t.Helper()
+func poisoned(s string, allowed bool) *report.Report {
 	r := &report.Report{Findings: make([]report.Finding, 3), Partitions: make([]report.Partition, 2)}
 	poison(reflect.ValueOf(r).Elem(), s)
-	r.DifferingBytes = 3
+	r.DifferingBytes, r.RootFindings, r.Verdict = 3, 2, report.Reproducible
+	if !allowed {
+		r.Verdict = report.Unreproducible
+	}
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		f.ID = fmt.Sprint(i, s)
@@ -80,10 +82,7 @@ func poisoned(t *testing.T, s string, allowed bool) *report.Report {
 			f.Derived, f.DerivedFrom = true, []string{r.Findings[0].ID}
 		}
 	}
-	if err := r.Finish(); err != nil {
-		t.Fatal(err)
-	}
-	return r
+	return r // not finished: Finish refuses some of it, and a renderer must not rely on that
 }
 
 // Whatever a name holds, no format has a character that acts on a terminal or
@@ -93,7 +92,7 @@ func TestHostileNamesAreEscapedInEveryFormat(t *testing.T) {
 	for _, allowed := range []bool{false, true} {
 		for _, s := range append([]string{"plain"}, nasty...) {
 			for _, src := range []*Source{nil, NewSource(s, []byte("mkfs.ext4 "+s))} {
-				r := poisoned(t, s, allowed)
+				r := poisoned(s, allowed)
 				for format := range formats {
 					got := render(t, format, r, src)
 					what := fmt.Sprintf("%s of %q", format, report.Cut(report.Visible(s), 40))

@@ -54,7 +54,7 @@ func TestJUnitFollowsTheSchemaOfJenkins(t *testing.T) {
 		write(name, render(t, "junit.xml", r, nil))
 	}
 	for i, s := range nasty {
-		write("nasty-"+string(rune('a'+i)), render(t, "junit.xml", poisoned(t, s, i%2 == 0), nil))
+		write("nasty-"+string(rune('a'+i)), render(t, "junit.xml", poisoned(s, i%2 == 0), nil))
 	}
 	judge.Must(t, "xmllint", args...)
 }

@@ -74,7 +74,7 @@ func TestSARIFFollowsItsSchema(t *testing.T) {
 		check(name+" with a source", r, NewSource("build.sh", []byte(script)))
 	}
 	for i, text := range nasty {
-		check(fmt.Sprintf("%q", text), poisoned(t, text, i%2 == 0), nil)
+		check(fmt.Sprintf("%q", text), poisoned(text, i%2 == 0), nil)
 	}
 	check("built", built(t), NewSourceAt("images/appliance.yaml", 3))
 	// The judge does judge.
