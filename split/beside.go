@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/readonly"
 )
 
 // maxChain is how many files may hold one disk, each behind another.
@@ -66,7 +67,7 @@ func (s *source) beside(name string) (*os.File, place, error) {
 	defer root.Close()
 	// Without waiting, in case that it is a pipe.
 	inside := filepath.Join(s.dir, name)
-	f, err := root.OpenFile(inside, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := readonly.OpenWith(root.OpenFile, inside, unix.O_NONBLOCK)
 	if err != nil {
 		return nil, none, plain(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/readonly"
 )
 
 // Disk is the virtual disk inside an image, whatever the image's format.
@@ -109,7 +110,7 @@ func openFile(path string) (f *os.File, device bool, err error) {
 	case !mode.IsRegular() && mode.Type() != fs.ModeDevice:
 		return nil, false, fmt.Errorf("%s: is neither a file nor a block device", path)
 	}
-	f, err = os.Open(path)
+	f, err = readonly.Open(path)
 	if err != nil {
 		return nil, false, pathError(path, err)
 	}

@@ -48,7 +48,11 @@ func compareOutputs(ctx context.Context, j *job, a, b string, opt Options) (*rep
 	if len(j.beside) == 0 {
 		a, b = filepath.Join(a, j.image), filepath.Join(b, j.image)
 	}
-	return Diff(ctx, a, b, compare.Options{Progress: opt.Progress, Digests: opt.Digests})
+	r, err := Diff(ctx, a, b, compare.Options{Progress: opt.Progress, Digests: opt.Digests})
+	if err == nil && opt.Compared != nil {
+		err = opt.Compared(ctx, r, a, b)
+	}
+	return r, err
 }
 
 // keptName is the name under which a report speaks of an output.

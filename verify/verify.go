@@ -27,6 +27,11 @@ type Options struct {
 	// Digests asks for the SHA-256 of the images and their partitions.
 	Digests bool
 
+	// Compared, where not nil, is called with the report and the paths of what
+	// was compared, while both are still there. Its error ends the
+	// verification.
+	Compared func(ctx context.Context, r *report.Report, a, b string) error
+
 	// Progress is told how far a stage is: "first build", "reading", …; total
 	// is 0 where nobody knows. It is called by one goroutine at a time.
 	Progress func(stage string, done, total int64)

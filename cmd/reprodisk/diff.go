@@ -13,6 +13,7 @@ func (a *app) diffCommand() *cobra.Command {
 	var reports reportFlags
 	var open split.OpenOptions
 	var askDiffoscope, digests bool
+	var files forensicFlags
 	cmd := &cobra.Command{
 		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
@@ -29,7 +30,11 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer reports.discard()
-			opt := compare.Options{Progress: a.progress.show, Open: open, Digests: digests}
+			if err := files.open(a, &reports); err != nil {
+				return err
+			}
+			defer files.discard()
+			opt := compare.Options{Progress: a.progress.show, Open: open, Digests: digests || files.digests()}
 			if askDiffoscope {
 				program, err := diffoscope.Find()
 				if err != nil {
@@ -42,12 +47,16 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			sign(r)
+			if err := files.examine(cmd.Context(), a, r, args[0], args[1], reports.scope.partition, open, false); err != nil {
+				return err
+			}
 			return reports.write(a, r)
 		},
 	}
 	reports.add(cmd.Flags())
 	addOpenFlags(cmd.Flags(), &open)
 	addDigestsFlag(cmd.Flags(), &digests)
+	files.add(cmd.Flags())
 	cmd.Flags().BoolVar(&askDiffoscope, "diffoscope", false, "hand files whose content differs to diffoscope, and show what it says")
 	return cmd
 }

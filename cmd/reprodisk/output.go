@@ -89,14 +89,22 @@ func (o *output) write(render func(io.Writer) error) error {
 	if err := render(&buf); err != nil {
 		return err
 	}
-	if o.direct != nil {
-		if _, err := o.direct.Write(buf.Bytes()); err != nil {
+	return o.stream(func(w io.Writer) error {
+		if _, err := w.Write(buf.Bytes()); err != nil {
 			return o.broken(err)
 		}
 		return nil
+	})
+}
+
+// stream is write for what is too large to be held first. Into what is no
+// regular file goes what there is of it.
+func (o *output) stream(render func(io.Writer) error) error {
+	if o.direct != nil {
+		return render(o.direct)
 	}
-	if _, err := o.temp.Write(buf.Bytes()); err != nil {
-		return o.broken(err)
+	if err := render(o.temp); err != nil {
+		return err
 	}
 	if err := o.temp.Sync(); err != nil {
 		return o.broken(err)

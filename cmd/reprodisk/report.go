@@ -10,10 +10,13 @@ import (
 
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/report/policy"
+	"github.com/reprodisk/reprodisk/split"
 )
 
 func (a *app) reportCommand() *cobra.Command {
 	var reports reportFlags
+	var files forensicFlags
+	var open split.OpenOptions
 	cmd := &cobra.Command{
 		Use:   "report [flags] REPORT.json",
 		Short: "Render a saved JSON report again",
@@ -22,7 +25,10 @@ func (a *app) reportCommand() *cobra.Command {
 0 reproducible, 1 unreproducible; 2 for trouble.
 
 What was allowed stays allowed. --policy, --no-policy and --baseline judge the
-report anew; a ` + policy.FileName + ` in this folder is not looked for.`,
+report anew; a ` + policy.FileName + ` in this folder is not looked for.
+
+--dfxml, --timeline and --extract are made from the images that the report
+names: they have to be there, and unchanged.`,
 		Example: `  reprodisk report report.json
   reprodisk report --markdown report.md report.json`,
 		Args: wants("REPORT.json"),
@@ -32,14 +38,23 @@ report anew; a ` + policy.FileName + ` in this folder is not looked for.`,
 				return err
 			}
 			defer reports.discard()
+			if err := files.open(a, &reports); err != nil {
+				return err
+			}
+			defer files.discard()
 			r, err := readReport(args[0])
 			if err != nil {
+				return err
+			}
+			if err := files.examine(cmd.Context(), a, r, r.A.Path, r.B.Path, reports.scope.partition, open, true); err != nil {
 				return err
 			}
 			return reports.write(a, r)
 		},
 	}
 	reports.add(cmd.Flags())
+	files.add(cmd.Flags())
+	addOpenFlags(cmd.Flags(), &open)
 	return cmd
 }
 

@@ -16,6 +16,7 @@ type reportFlags struct {
 	scope                scopeFlags
 	set                  *pflag.FlagSet
 	outputs              []reportOutput
+	judged               func(*report.Report) error // is told the report as it is rendered, before it is
 }
 
 type reportOutput struct {
@@ -80,6 +81,11 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 	a.progress.clear()
 	if err := f.scope.apply(r); err != nil {
 		return err
+	}
+	if f.judged != nil {
+		if err := f.judged(r); err != nil {
+			return err
+		}
 	}
 	for _, o := range f.outputs {
 		err := o.write(func(w io.Writer) error { return o.render(w, r) })

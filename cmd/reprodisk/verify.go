@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify"
 )
 
@@ -14,6 +16,7 @@ type verifyOptions struct {
 	check   string
 	digests bool
 	reports reportFlags
+	files   forensicFlags
 	log     jsonLog
 }
 
@@ -62,6 +65,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	addDigestsFlag(flags, &o.digests)
 	o.log.add(flags)
 	o.reports.add(flags)
+	o.files.add(flags)
 	return cmd
 }
 
@@ -84,11 +88,18 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 		return err
 	}
 	defer o.reports.discard()
+	if err := o.files.open(a, &o.reports); err != nil {
+		return err
+	}
+	defer o.files.discard()
 	if err := o.log.open(a); err != nil {
 		return err
 	}
 	defer o.log.close()
-	opt := verify.Options{Out: o.out, Digests: o.digests, Progress: o.log.tee(a.progress.show)}
+	opt := verify.Options{Out: o.out, Digests: o.digests || o.files.digests(), Progress: o.log.tee(a.progress.show)}
+	opt.Compared = func(ctx context.Context, r *report.Report, pathA, pathB string) error {
+		return o.files.examine(ctx, a, r, pathA, pathB, o.reports.scope.partition, split.OpenOptions{}, false)
+	}
 	if !a.global.quiet {
 		opt.Output = above{a.progress, a.stderr}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
+	"github.com/reprodisk/reprodisk/internal/readonly"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify/compare/digest"
@@ -67,7 +67,7 @@ func (d *disks) digests() error {
 }
 
 func fileDigest(ctx context.Context, name string) (string, error) {
-	f, err := os.Open(name)
+	f, err := readonly.Open(name)
 	if err != nil {
 		return "", plain(name, err)
 	}

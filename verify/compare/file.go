@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reprodisk/reprodisk/internal/readonly"
 	"github.com/reprodisk/reprodisk/internal/textdiff"
 	"github.com/reprodisk/reprodisk/report"
 )
@@ -28,12 +29,12 @@ type fileDiff struct {
 
 // bytes compares two files that hold no disk.
 func (c *folders) bytes(rel, nameA, nameB string) error {
-	a, err := os.Open(nameA)
+	a, err := readonly.Open(nameA)
 	if err != nil {
 		return plain(nameA, err)
 	}
 	defer a.Close()
-	b, err := os.Open(nameB)
+	b, err := readonly.Open(nameB)
 	if err != nil {
 		return plain(nameB, err)
 	}

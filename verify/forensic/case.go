@@ -16,6 +16,8 @@ type Case struct {
 	Args    []string  // the command line, the program's name first
 	Start   time.Time // when the program was started
 	Pairs   []*Pair   // one, or one for each image of two folders
+
+	open []*split.Image
 }
 
 // Pair is two images that were compared.
@@ -34,8 +36,9 @@ type Pair struct {
 type Image struct {
 	Path   string // the name that is shown
 	Format string
-	Size   int64  // bytes of the virtual disk
-	SHA256 string // of the virtual disk, in hex; empty where nobody computed it
+	Size   int64          // bytes of the virtual disk
+	SHA256 string         // of the virtual disk, in hex; empty where nobody computed it
+	Parts  map[int]string // likewise, of partitions by number
 	Table  *split.Table
 
 	disk *split.Image

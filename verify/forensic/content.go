@@ -9,10 +9,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/split"
-	"github.com/reprodisk/reprodisk/verify/compare/scan"
 	"github.com/reprodisk/reprodisk/verify/forensic/volume"
 )
 
@@ -96,9 +96,10 @@ func (c *comparison) content(a, b *volume.Object) (s sameness, moved bool, err e
 	switch {
 	case a.Size != b.Size:
 		s = differs
-	case known && c.v.A.Type == c.v.B.Type && c.v.A.BlockSize == c.v.B.BlockSize && c.sameRuns(ra, rb):
-		s = equal
-	default:
+	case known && c.v.A.Type == c.v.B.Type && c.v.A.BlockSize == c.v.B.BlockSize:
+		s = c.sameRuns(ra, rb)
+	}
+	if s == unknown {
 		if s, err = c.read(a, b); err != nil {
 			return s, moved, err
 		}
@@ -112,61 +113,73 @@ func (c *comparison) content(a, b *volume.Object) (s sameness, moved bool, err e
 	return s, moved, nil
 }
 
-// sameRuns tells whether two lists of runs are known to hold the same: where
-// they lie at the same place, none of which differs, or where packed blocks
-// are the same as they are stored.
-func (c *comparison) sameRuns(a, b []volume.Run) bool {
+// sameRuns tells what is known of two contents from where they lie: at the
+// same place, where only what the scan has found to differ is looked at, or in
+// packed blocks that are the same as they are stored.
+func (c *comparison) sameRuns(a, b []volume.Run) sameness {
 	if len(a) != len(b) {
-		return false
+		return unknown
 	}
-	packed := false
 	for i := range a {
 		x, y := a[i], b[i]
 		x.Physical, y.Physical = 0, 0
-		if x != y || a[i].Physical < 0 != (b[i].Physical < 0) {
-			return false
+		if x != y || a[i].Physical < 0 || b[i].Physical < 0 {
+			return unknown
 		}
-		packed = packed || x.Unpacked > 0
 	}
 	for i := range a {
-		if c.clean(a[i], b[i]) {
-			continue
-		}
-		// What is not packed is read as content just as well.
-		if !packed || !c.sameBytes(a[i], b[i]) {
-			return false
+		if s := c.sameRun(a[i], b[i]); s != equal {
+			return s
 		}
 	}
-	return true
+	return equal
 }
 
-// clean tells that two runs are the same bytes of the disks, none of which
-// differs.
-func (c *comparison) clean(a, b volume.Run) bool {
-	if a.Zeros && b.Zeros {
-		return true
+// sameRun compares two runs of the same length as they are stored.
+func (c *comparison) sameRun(a, b volume.Run) sameness {
+	switch {
+	case a.Zeros:
+		return equal
+	case c.aligned && a.Physical == b.Physical && a.Physical+a.Length <= min(c.v.A.Length, c.v.B.Length):
+		end := a.Physical + a.Length
+		first := sort.Search(len(c.spans), func(i int) bool { return c.spans[i].End > a.Physical })
+		for _, s := range c.spans[first:] {
+			if s.Start >= end {
+				break
+			}
+			start := max(s.Start, a.Physical)
+			if same := c.sameBytes(start, start, min(s.End, end)-start); same != equal {
+				if same == differs && a.Unpacked > 0 {
+					return unknown // packed otherwise, perhaps
+				}
+				return same
+			}
+		}
+		return equal
+	case a.Unpacked > 0 && c.sameBytes(a.Physical, b.Physical, a.Length) == equal:
+		return equal
 	}
-	return c.aligned && a.Physical >= 0 && a.Physical == b.Physical && a.Zeros == b.Zeros &&
-		a.Physical+a.Length <= min(c.v.A.Length, c.v.B.Length) &&
-		!scan.Touch(c.spans, a.Physical, a.Physical+a.Length)
+	return unknown // what is not packed is read as content just as well
 }
 
-// sameBytes compares two runs of the same length as they are stored.
-func (c *comparison) sameBytes(a, b volume.Run) bool {
-	if a.Physical < 0 || a.Length > 4<<20 {
-		return false
+// sameBytes compares ranges of the two volumes.
+func (c *comparison) sameBytes(a, b, length int64) sameness {
+	var x, y [4096]byte
+	for at := int64(0); at < length; {
+		n := min(length-at, int64(len(x)))
+		if c.budget -= 2 * n; c.budget < 0 {
+			return unknown
+		}
+		c.bytes += 2 * n
+		if readFull(c.p.A.disk, x[:n], c.v.A.Offset+a+at) != nil || readFull(c.p.B.disk, y[:n], c.v.B.Offset+b+at) != nil {
+			return unknown
+		}
+		if x != y && !bytes.Equal(x[:n], y[:n]) {
+			return differs
+		}
+		at += n
 	}
-	if c.budget -= 2 * a.Length; c.budget < 0 {
-		return false
-	}
-	x, y := make([]byte, a.Length), make([]byte, a.Length)
-	if n, _ := c.p.A.disk.ReadAt(x, c.v.A.Offset+a.Physical); n < len(x) {
-		return false
-	}
-	if n, _ := c.p.B.disk.ReadAt(y, c.v.B.Offset+b.Physical); n < len(y) {
-		return false
-	}
-	return bytes.Equal(x, y)
+	return equal
 }
 
 // read compares two contents of the same size, byte by byte, but for what are

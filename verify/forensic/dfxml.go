@@ -111,7 +111,7 @@ func (x *dfxml) image(p *Pair, img *Image, side string) {
 		for _, part := range img.Table.Partitions {
 			x.start("partitionobject")
 			x.start("byte_runs")
-			x.run(-1, -1, part.Offset, part.Length, "")
+			x.part(part, img.Parts[part.Number])
 			x.end("byte_runs")
 			x.int("partition_index", int64(part.Number), false)
 			if n, err := strconv.ParseUint(part.Type, 16, 8); err == nil && img.Table.Label == split.LabelDOS {
@@ -123,6 +123,22 @@ func (x *dfxml) image(p *Pair, img *Image, side string) {
 		x.end("partitionsystemobject")
 	}
 	x.end("diskimageobject")
+}
+
+// part writes where a partition lies, with its digest where there is one.
+func (x *dfxml) part(part split.Partition, sum string) {
+	if sum == "" {
+		x.run(-1, -1, part.Offset, part.Length, "")
+		return
+	}
+	x.margin()
+	x.w.WriteString("<byte_run")
+	x.number("img_offset", part.Offset)
+	x.number("len", part.Length)
+	x.w.WriteString(">\n")
+	x.depth++
+	x.hash("sha256", []byte(sum), false)
+	x.end("byte_run")
 }
 
 // run writes a byte run. Offsets below zero are left out.
@@ -350,7 +366,11 @@ func (x *dfxml) time(name string, t volume.Time, changed bool) {
 		x.number("prec", int64(t.Precision))
 	}
 	x.w.WriteByte('>')
-	x.w.Write(at.AppendFormat(x.num[:0], time.RFC3339Nano))
+	form := time.RFC3339Nano
+	if t.Local {
+		form = "2006-01-02T15:04:05.999999999" // as fiwalk writes it
+	}
+	x.w.Write(at.AppendFormat(x.num[:0], form))
 	x.close(name)
 }
 

@@ -33,9 +33,9 @@ const ManifestSchema = "reprodisk-extract/1"
 const DefaultExtractLimit = 1 << 30
 
 const (
-	maxRangeFiles  = 4096  // ranges that are written; nearer ones are joined until there are so few
-	maxSparse      = 1<<44 // bytes of the largest file that is made, holes and all
-	maxOmittedSaid = 1000  // files that are named as left out
+	maxRangeFiles  = 4096    // ranges that are written; nearer ones are joined until there are so few
+	maxSparse      = 1 << 44 // bytes of the largest file that is made, holes and all
+	maxOmittedSaid = 1000    // files that are named as left out
 )
 
 // Manifest maps the names of an extraction to what they are.

@@ -22,7 +22,7 @@ func (x *xmlWriter) margin() { x.w.WriteString(indent[:min(2*x.depth, len(indent
 
 // text writes what is printable already; see Escape.
 func (x *xmlWriter) text(s string) {
-	if strings.IndexAny(s, `<>&"`) < 0 {
+	if !strings.ContainsAny(s, `<>&"`) {
 		x.w.WriteString(s)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/readonly"
 )
 
 // Folder opens a file by its name in the folder of the descriptor. What it
@@ -25,7 +26,7 @@ func InFolder(dir string) Folder {
 		}
 		defer root.Close()
 		// Not blocking: a pipe of that name has no writer.
-		f, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		f, err := readonly.OpenWith(root.OpenFile, name, syscall.O_NONBLOCK)
 		if err != nil {
 			var pe *fs.PathError
 			if errors.As(err, &pe) {

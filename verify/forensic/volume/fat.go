@@ -48,7 +48,8 @@ func (x *fatVolume) walk(ctx context.Context, visit func(*Object) error) error {
 	})
 }
 
-// FAT stores no permissions: these are what The Sleuth Kit shows.
+// FAT stores no permissions: these are what The Sleuth Kit shows, but for what
+// is read-only, of which it takes away the permission to read (4.11.1).
 const (
 	fatMode     = 0o777
 	fatReadOnly = 0o555
@@ -83,7 +84,7 @@ func fatTime(date, clock uint16, tenth uint8, precision int) Time {
 	if !ok {
 		return Time{}
 	}
-	return Time{Time: tree.Time{Sec: sec, Nsec: nsec}, Set: true, Precision: precision}
+	return Time{Time: tree.Time{Sec: sec, Nsec: nsec}, Set: true, Precision: precision, Local: true}
 }
 
 // number is the number that The Sleuth Kit gives to an object: that of its

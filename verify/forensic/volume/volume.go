@@ -36,6 +36,7 @@ type Time struct {
 	// Precision is the unit that the time is stored in, in seconds; 0 for one
 	// second and what is finer.
 	Precision int
+	Local     bool // the time of an unknown zone, taken as UTC
 }
 
 // Xattr is an extended attribute: a name, and its value by digest.
