@@ -16,6 +16,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/reprodisk/reprodisk/verify/sandbox"
 )
 
 // Exit statuses, as diff(1) and cmp(1) have them.
@@ -26,6 +28,7 @@ const (
 )
 
 func main() {
+	sandbox.Main() // returns, unless a sandbox has started this program as a part of itself
 	os.Exit(run(asHook(os.Args[0], os.Args[1:]), os.Stdout, os.Stderr))
 }
 

@@ -1,0 +1,63 @@
+package sandbox
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+const procFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+
+// procWritable are the parts of /proc through which root of the machine steers
+// its kernel, whatever the namespace: its number is enough.
+var procWritable = []string{"sys", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "sysrq-trigger", "latency_stats"}
+
+// mountProc mounts the process table of the sandbox's namespace.
+func (o *orders) mountProc(*layout) error {
+	at := newRoot + "/proc"
+	if err := unix.Mount("proc", at, "proc", procFlags, ""); err != nil {
+		if err == unix.EPERM {
+			return fmt.Errorf("sandbox isolated: cannot mount /proc: a container hides parts of it, and the kernel then forbids a new one; start the container with --security-opt systempaths=unconfined (or --privileged), or use the level supervised")
+		}
+		return fmt.Errorf("sandbox isolated: cannot mount /proc: %w", err)
+	}
+	if !o.rootOutside() {
+		return nil
+	}
+	for _, name := range procWritable {
+		p := at + "/" + name
+		if _, err := os.Lstat(p); err != nil {
+			continue
+		}
+		if err := bindOver(p, p); err != nil {
+			return err
+		}
+		if err := readOnly("/proc/"+name, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// rootOutside tells whether some process of the build has the number that root
+// has on the machine.
+func (o *orders) rootOutside() bool {
+	return !o.Userns || len(o.IDs.OuterUID) > 0 && o.IDs.OuterUID[0].HostID == 0
+}
+
+// mountSys mounts a /sys that shows the sandbox's network, or the machine's
+// where that is shared or a new one is not allowed.
+func (o *orders) mountSys(*layout) error {
+	at := newRoot + "/sys"
+	if err := unix.Mount("sysfs", at, "sysfs", procFlags|unix.MS_RDONLY, ""); err == nil {
+		return nil
+	}
+	if _, err := os.Lstat(oldRoot + "/sys/kernel"); err != nil {
+		return nil // the machine has none
+	}
+	if err := bindOver(oldRoot+"/sys", at); err != nil {
+		return err
+	}
+	return readOnly("/sys", at)
+}

@@ -1,0 +1,381 @@
+package sandbox
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Where things lie while the root is made: on a private tmpfs, with the
+// machine's root below it.
+const (
+	oldRoot = "/old"
+	newRoot = "/new"
+	fakes   = "/fakes"   // files to be bound over others
+	scratch = "/scratch" // all temporary folders but the build folder
+)
+
+// systemFolders are what SystemInput stands for, where the machine has them.
+var systemFolders = []string{
+	"/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix", "/gnu",
+	"/var/lib/alternatives", "/var/lib/dpkg", "/var/guix",
+}
+
+// runEntries are what of the machine's /run programs cannot do without: NixOS
+// has its system there.
+var runEntries = []string{"/run/current-system", "/run/booted-system", "/run/opengl-driver", "/run/wrappers"}
+
+// netEntries are where /etc/resolv.conf may point to.
+var netEntries = []string{"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/run/connman"}
+
+// makeRoot makes the root of the sandbox and enters it.
+func (o *orders) makeRoot() error {
+	if err := mount("the root", "", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return err
+	}
+	if err := o.enterStaging(); err != nil {
+		return err
+	}
+	l, err := o.layout()
+	if err != nil {
+		return err
+	}
+	if err := tmpfs("the new root", newRoot, 0o755, 0); err != nil {
+		return err
+	}
+	if err := l.build(newRoot, oldRoot); err != nil {
+		return err
+	}
+	for _, step := range []func(*layout) error{o.mountScratch, o.mountDev, o.mountProc, o.mountSys, o.mountBuild, o.mountVisible, o.mountUsers} {
+		if err := step(l); err != nil {
+			return err
+		}
+	}
+	if err := o.settle(); err != nil {
+		return err
+	}
+	if err := os.Chdir(newRoot); err != nil {
+		return pathError(newRoot, err)
+	}
+	if err := unix.PivotRoot(".", "."); err != nil { // the old root is stacked on the new one
+		return fmt.Errorf("sandbox isolated: cannot change the root: %w", err)
+	}
+	if err := unix.Unmount(".", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("sandbox isolated: cannot leave the machine's root: %w", err)
+	}
+	return os.Chdir("/")
+}
+
+// enterStaging makes a tmpfs the root, with the machine's below it: no later
+// mount can then hide something that is still to be bound.
+func (o *orders) enterStaging() error {
+	stage := ""
+	for _, p := range []string{"/tmp", "/var/tmp", "/usr", "/proc"} {
+		if fi, err := os.Lstat(p); err == nil && fi.IsDir() {
+			stage = p
+			break
+		}
+	}
+	if stage == "" {
+		return errors.New("sandbox isolated: there is no /tmp")
+	}
+	if err := tmpfs("a folder to work in", stage, 0o755, 0); err != nil {
+		return err
+	}
+	for _, d := range []string{oldRoot, newRoot, fakes, scratch} {
+		if err := os.Mkdir(stage+d, 0o755); err != nil {
+			return pathError(d, err)
+		}
+	}
+	if err := unix.PivotRoot(stage, stage+oldRoot); err != nil {
+		if err == unix.EINVAL {
+			return errors.New("sandbox isolated: cannot change the root: not possible in a chroot or on a ramdisk's root; use the level supervised")
+		}
+		return fmt.Errorf("sandbox isolated: cannot change the root: %w", err)
+	}
+	return os.Chdir("/")
+}
+
+// layout plans the root.
+func (o *orders) layout() (*layout, error) {
+	m := underRoot(oldRoot)
+	l := newLayout(m)
+	var lists [][]string
+	if len(o.Inputs) == 0 {
+		if err := l.everything(); err != nil {
+			return nil, err
+		}
+		lists = append(lists, existing(m, runEntries))
+	}
+	for _, p := range o.Inputs {
+		if p == SystemInput {
+			lists = append(lists, existing(m, systemFolders), existing(m, runEntries))
+		} else {
+			lists = append(lists, []string{p})
+		}
+	}
+	if o.Network {
+		lists = append(lists, existing(m, netEntries))
+	}
+	for _, list := range lists {
+		for _, p := range list {
+			if hidden(p) {
+				continue // comes on top of the private folder
+			}
+			if err := l.bind(p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, d := range []string{"/proc", "/sys", "/dev", "/tmp", "/run"} {
+		l.root.kids[d[1:]] = &node{kind: privateDir, perm: 0o755, kids: map[string]*node{}}
+	}
+	if _, err := m.Lstat("/var/tmp"); err == nil || len(o.Inputs) > 0 {
+		if _, err := l.private("/var/tmp"); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if o.Build, err = l.place(o.Build); err != nil {
+		return nil, err
+	}
+	if o.World.Home != "" {
+		if o.World.Home, err = l.place(o.World.Home); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range []string{"/etc/passwd", "/etc/group"} {
+		if _, err := l.file(p); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range o.visible() {
+		if !hidden(p) && !within(p, o.Build) {
+			if err := l.bind(p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return l, nil
+}
+
+// place makes sure of a folder to mount on, but in private folders, which do
+// that for themselves.
+func (l *layout) place(p string) (string, error) {
+	if hidden(p) {
+		return p, nil
+	}
+	return l.private(p)
+}
+
+// visible are the single paths that have to be seen, whatever else is.
+func (o *orders) visible() []string {
+	ps := append([]string{}, o.Extra...)
+	if len(o.Inputs) > 0 {
+		ps = append(ps, o.Inputs...)
+	}
+	if o.Dir != o.Build {
+		ps = append(ps, o.Dir)
+	}
+	if hidden(o.Exec.Path) {
+		ps = append(ps, o.Exec.Path)
+	}
+	return ps
+}
+
+// hidden tells whether a path lies in a folder that every sandbox has of its
+// own.
+func hidden(p string) bool {
+	for _, d := range []string{"/tmp", "/var/tmp", "/run", "/proc", "/sys", "/dev"} {
+		if within(p, d) {
+			return true
+		}
+	}
+	return false
+}
+
+// within tells whether a path is a folder or lies below it.
+func within(p, dir string) bool {
+	return p == dir || dir == "/" || strings.HasPrefix(p, dir+"/")
+}
+
+func existing(m machine, paths []string) (found []string) {
+	for _, p := range paths {
+		if _, err := m.Lstat(p); err == nil {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// mountScratch makes the temporary folders, which share a tmpfs.
+func (o *orders) mountScratch(*layout) error {
+	if err := tmpfs("the temporary folders", scratch, 0o755, o.DiskLimit); err != nil {
+		return err
+	}
+	dirs := map[string]os.FileMode{"/tmp": 0o1777, "/var/tmp": 0o1777, "/run": 0o755}
+	for at, perm := range dirs {
+		if _, err := os.Lstat(newRoot + at); err != nil {
+			continue
+		}
+		if err := o.scratchAt(at, perm); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scratchAt binds a new folder of the shared tmpfs at a path.
+func (o *orders) scratchAt(at string, perm os.FileMode) error {
+	dir := scratch + "/" + strings.ReplaceAll(at[1:], "/", "-")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return pathError(at, err)
+	}
+	if err := os.Chmod(dir, perm.Perm()|(perm&0o1000)<<0); err != nil {
+		return pathError(at, err)
+	}
+	if perm&0o1000 != 0 {
+		if err := unix.Chmod(dir, uint32(perm)); err != nil {
+			return pathError(at, err)
+		}
+	}
+	if err := o.handOver(dir); err != nil {
+		return err
+	}
+	return bindOver(dir, newRoot+at)
+}
+
+// handOver gives a folder to the build's user, where that is not init's by
+// another name.
+func (o *orders) handOver(dir string) error {
+	if o.Userns {
+		return nil
+	}
+	if err := os.Chown(dir, o.IDs.UID, o.IDs.GID); err != nil {
+		return pathError(dir, err)
+	}
+	return nil
+}
+
+// mountBuild makes the build folder, and the home where the world names one.
+func (o *orders) mountBuild(*layout) error {
+	at := newRoot + o.Build
+	if hidden(o.Build) {
+		if err := os.MkdirAll(at, 0o755); err != nil {
+			return pathError(o.Build, err)
+		}
+	}
+	if o.Disk {
+		// The folder holds tmp and home already.
+		if err := bindOver(oldRoot+path.Join(o.OutDir, "build"), at); err != nil {
+			return err
+		}
+		attr := unix.MountAttr{Attr_set: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NODEV}
+		if err := unix.MountSetattr(unix.AT_FDCWD, at, 0, &attr); err != nil {
+			return fmt.Errorf("sandbox isolated: cannot restrict the build folder: %w", err)
+		}
+	} else if err := tmpfs("the build folder", at, 0o755, o.DiskLimit); err != nil {
+		return err
+	}
+	dirs := []string{at, at + "/tmp"}
+	if o.World.Home == "" {
+		dirs = append(dirs, at+"/home")
+	}
+	for i, d := range dirs {
+		if i > 0 && !o.Disk {
+			if err := os.Mkdir(d, 0o755); err != nil {
+				return pathError(d, err)
+			}
+		}
+		if err := o.handOver(d); err != nil {
+			return err
+		}
+	}
+	if home := o.World.Home; home != "" && home != o.Build {
+		if hidden(home) || within(home, o.Build) {
+			if err := os.MkdirAll(newRoot+home, 0o755); err != nil {
+				return pathError(home, err)
+			}
+		}
+		return o.scratchAt(home, 0o755)
+	}
+	return nil
+}
+
+// mountVisible puts what has to be seen on top of private folders.
+func (o *orders) mountVisible(*layout) error {
+	ps := o.visible()
+	if len(o.Inputs) == 0 {
+		ps = append(existing(underRoot(oldRoot), runEntries), ps...)
+	}
+	if o.Network {
+		ps = append(existing(underRoot(oldRoot), netEntries), ps...)
+	}
+	for _, p := range ps {
+		covered := within(p, o.Build) || o.World.Home != "" && within(p, o.World.Home)
+		if p == SystemInput || !hidden(p) && !covered {
+			continue
+		}
+		if p == o.Build {
+			return fmt.Errorf("%s: is the build folder, and cannot be visible in it", p)
+		}
+		if err := os.MkdirAll(path.Dir(newRoot+p), 0o755); err != nil {
+			return pathError(p, err)
+		}
+		if t, err := os.Readlink(oldRoot + p); err == nil && path.IsAbs(t) && within(t, "/nix") {
+			os.Symlink(t, newRoot+p) // NixOS's links into its store
+			continue
+		}
+		if err := bindAt(oldRoot+p, newRoot+p); err != nil {
+			return err
+		}
+		if err := readOnly(p, newRoot+p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle sets what the namespaces hold beside mounts.
+func (o *orders) settle() error {
+	if n := o.World.Host.Name; n != "" {
+		if err := unix.Sethostname([]byte(n)); err != nil {
+			return fmt.Errorf("sandbox isolated: host name %q: %w", n, err)
+		}
+	}
+	if d := o.World.Host.Domain; d != "" {
+		if err := unix.Setdomainname([]byte(d)); err != nil {
+			return fmt.Errorf("sandbox isolated: domain name %q: %w", d, err)
+		}
+	}
+	if o.Network {
+		return nil
+	}
+	return loopbackUp()
+}
+
+// loopbackUp brings up lo, which is down in a new network namespace, and which
+// programs that talk to themselves expect, netdevice(7).
+func loopbackUp() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err == unix.EAFNOSUPPORT {
+		return nil // a machine without IPv4
+	}
+	if err != nil {
+		return fmt.Errorf("sandbox isolated: no loopback interface: %w", err)
+	}
+	defer unix.Close(fd)
+	var ifr [40]byte // struct ifreq
+	copy(ifr[:], "lo")
+	binary.NativeEndian.PutUint16(ifr[unix.IFNAMSIZ:], unix.IFF_UP|unix.IFF_RUNNING)
+	if _, _, e := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.SIOCSIFFLAGS, uintptr(unsafe.Pointer(&ifr))); e != 0 {
+		return fmt.Errorf("sandbox isolated: no loopback interface: %w", e)
+	}
+	return nil
+}
