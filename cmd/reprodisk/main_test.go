@@ -91,7 +91,7 @@ func command(ts *testscript.TestScript, args []string) *exec.Cmd {
 	}
 	cmd := exec.Command(path, args[1:]...)
 	cmd.Dir = ts.MkAbs(".")
-	for _, name := range []string{"PATH", "TMPDIR", "HOME", "WORK", "SAMPLE"} {
+	for _, name := range []string{"PATH", "TMPDIR", "HOME", "WORK", "SAMPLE", "SOURCE_DATE_EPOCH"} {
 		cmd.Env = append(cmd.Env, name+"="+ts.Getenv(name))
 	}
 	return cmd
