@@ -8,11 +8,13 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/report/html"
 )
 
 // reportFlags say where a report goes, and what counts in it.
 type reportFlags struct {
 	text, json, markdown string
+	html                 string
 	scope                scopeFlags
 	set                  *pflag.FlagSet
 	outputs              []reportOutput
@@ -29,6 +31,7 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.text, "text", "", "write the report as text to `FILE`; - is standard output, and\nthe default where no other form is asked for")
 	flags.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`")
 	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
+	flags.StringVar(&f.html, "html", "", "write the report as one self-contained web page to `FILE`")
 	f.scope.add(flags)
 }
 
@@ -46,6 +49,11 @@ func (f *reportFlags) open(a *app) error {
 		{"markdown", f.markdown, func(*output) func(io.Writer, *report.Report) error {
 			return func(w io.Writer, r *report.Report) error {
 				return report.WriteMarkdown(w, r, report.MarkdownOptions{Max: f.scope.maxFindings})
+			}
+		}},
+		{"html", f.html, func(*output) func(io.Writer, *report.Report) error {
+			return func(w io.Writer, r *report.Report) error {
+				return html.Write(w, r, html.Options{Max: f.scope.maxFindings})
 			}
 		}},
 	}

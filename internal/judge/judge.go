@@ -20,6 +20,7 @@ import (
 // installs it. The Makefile's list is checked against it by a test.
 var Packages = map[string]string{
 	"blkid":       "util-linux",
+	"chromium":    "chromium",
 	"btrfs":       "btrfs-progs",
 	"cmp":         "diffutils",
 	"debugfs":     "e2fsprogs",
