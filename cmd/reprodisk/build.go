@@ -13,7 +13,7 @@ import (
 
 type buildOptions struct {
 	out string
-	log jsonLog
+	log progressFlags
 }
 
 func (a *app) buildCommand() *cobra.Command {

@@ -14,6 +14,7 @@ func (a *app) diffCommand() *cobra.Command {
 	var open split.OpenOptions
 	var askDiffoscope, digests bool
 	var files forensicFlags
+	var log progressFlags
 	cmd := &cobra.Command{
 		Use:   "diff [flags] A B",
 		Short: "Compare two disk images, or two folders of them",
@@ -34,7 +35,11 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer files.discard()
-			opt := compare.Options{Progress: a.progress.show, Open: open, Digests: digests || files.digests()}
+			if err := log.open(a); err != nil {
+				return err
+			}
+			defer log.close()
+			opt := compare.Options{Progress: log.tee(a.progress.show), Open: open, Digests: digests || files.digests()}
 			if askDiffoscope {
 				program, err := diffoscope.Find()
 				if err != nil {
@@ -57,6 +62,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 	addOpenFlags(cmd.Flags(), &open)
 	addDigestsFlag(cmd.Flags(), &digests)
 	files.add(cmd.Flags())
+	log.add(cmd.Flags())
 	cmd.Flags().BoolVar(&askDiffoscope, "diffoscope", false, "hand files whose content differs to diffoscope, and show what it says")
 	return cmd
 }

@@ -13,6 +13,8 @@ type globalOptions struct {
 	verbose bool
 	quiet   bool
 	color   string
+
+	progress, noProgress bool
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -49,6 +51,8 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	flags.SortFlags = false
 	flags.BoolVarP(&a.global.verbose, "verbose", "v", false, "show every consequence, file and line of a diff")
 	flags.BoolVarP(&a.global.quiet, "quiet", "q", false, "no progress; a builder's own output only if it fails")
+	flags.BoolVar(&a.global.progress, "progress", false, "say how far the work is, although standard error is no terminal")
+	flags.BoolVar(&a.global.noProgress, "no-progress", false, "do not say how far the work is")
 	flags.StringVar(&a.global.color, "color", "auto", "colours `WHEN`: auto, always or never")
 	cobra.EnableCommandSorting = false
 	root.SuggestionsMinimumDistance = 2
@@ -104,7 +108,12 @@ func (a *app) prepare() error {
 	default:
 		return fmt.Errorf("--color %s: is not auto, always or never", a.global.color)
 	}
-	a.progress = newProgress(a.stderr, a.global.quiet)
+	if a.global.progress && a.global.noProgress {
+		return fmt.Errorf("--progress and --no-progress do not go together")
+	}
+	if a.global.progress || !a.global.quiet && !a.global.noProgress && isTerminal(a.stderr) {
+		a.progress = newProgress(a.stderr)
+	}
 	return nil
 }
 

@@ -20,6 +20,7 @@ type splitOptions struct {
 	json       bool
 	gaps       bool
 	partitions []int
+	log        progressFlags
 }
 
 func (a *app) splitCommand() *cobra.Command {
@@ -50,11 +51,16 @@ Exit status: 0 done, 2 trouble, 130 after Ctrl-C.`,
 	flags.BoolVarP(&o.json, "json", "J", false, "print the partitions as sfdisk -J does, and write nothing")
 	flags.BoolVar(&o.gaps, "gaps", false, "write the space between partitions too: IMAGE-gap1.raw, …")
 	addOpenFlags(flags, &o.open)
+	o.log.add(flags)
 	flags.IntSliceVar(&o.partitions, "partition", nil, "only the partitions in `LIST`, as in 1,3")
 	return cmd
 }
 
 func (a *app) split(ctx context.Context, o *splitOptions, path string) error {
+	if err := o.log.open(a); err != nil {
+		return err
+	}
+	defer o.log.close()
 	img, err := split.OpenWith(ctx, path, o.open)
 	if err != nil {
 		return err
@@ -137,9 +143,10 @@ func (a *app) extract(ctx context.Context, o *splitOptions, img *split.Image, t 
 	for _, e := range entries {
 		before[e.Name()] = true
 	}
+	show := o.log.tee(a.progress.show)
 	files, err := split.Extract(ctx, img, t, o.out, split.Options{
 		Gaps:     o.gaps,
-		Progress: func(done, total int64) { a.progress.show("splitting", done, total) },
+		Progress: func(done, total int64) { show("splitting", done, total) },
 	})
 	a.progress.clear()
 	if err != nil {

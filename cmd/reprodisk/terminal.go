@@ -23,25 +23,25 @@ func terminalWidth(f *os.File) int {
 	return 80
 }
 
-// progress is a line on a terminal that says how far the work is. A nil
-// progress, and one for what is no terminal, is silent.
+// progress says for people how far the work is: on a terminal in one line that
+// is written anew, elsewhere in a line now and then. A nil progress is silent.
 type progress struct {
-	mu    sync.Mutex
-	f     *os.File
-	shown bool
-	last  time.Time
-	stage string
-	since time.Time
+	mu       sync.Mutex
+	f        *os.File
+	terminal bool
+	shown    bool
+	last     time.Time
+	stage    string
+	since    time.Time
 }
 
-// interval is how often the line is written anew.
-const interval = 100 * time.Millisecond
+const (
+	interval     = 100 * time.Millisecond // between two lines on a terminal
+	lineInterval = 10 * time.Second       // between two lines of a stage elsewhere
+)
 
-func newProgress(f *os.File, quiet bool) *progress {
-	if quiet || !isTerminal(f) {
-		return nil
-	}
-	return &progress{f: f}
+func newProgress(f *os.File) *progress {
+	return &progress{f: f, terminal: isTerminal(f)}
 }
 
 // show writes the line; a total of 0 means that nobody knows it.
@@ -52,7 +52,11 @@ func (p *progress) show(stage string, done, total int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	if stage == p.stage && now.Sub(p.last) < interval {
+	every := interval
+	if !p.terminal {
+		every = lineInterval
+	}
+	if stage == p.stage && now.Sub(p.last) < every {
 		return
 	}
 	if stage != p.stage {
@@ -70,6 +74,10 @@ func (p *progress) show(stage string, done, total int64) {
 		line += fmt.Sprintf(" %ds", int(now.Sub(p.since).Seconds()))
 	default:
 		line += " …"
+	}
+	if !p.terminal {
+		fmt.Fprintln(p.f, "reprodisk: "+oneLine(line))
+		return
 	}
 	runes := []rune(oneLine(line))
 	fmt.Fprintf(p.f, "\r\x1b[K%s", string(runes[:min(len(runes), terminalWidth(p.f)-1)]))

@@ -17,7 +17,7 @@ type verifyOptions struct {
 	digests bool
 	reports reportFlags
 	files   forensicFlags
-	log     jsonLog
+	log     progressFlags
 }
 
 func (a *app) verifyCommand() *cobra.Command {

@@ -70,6 +70,7 @@ var Packages = map[string]string{
 	"setfacl":     "acl",
 	"setfattr":    "attr",
 	"sfdisk":      "fdisk",
+	"script":      "bsdutils",
 	"sgdisk":      "gdisk",
 	"sha256sum":   "coreutils",
 	"tune2fs":     "e2fsprogs",

@@ -14,7 +14,7 @@ import (
 )
 
 // essential are packages of Debian's that are on every machine.
-var essential = []string{"coreutils"}
+var essential = []string{"bsdutils", "coreutils"}
 
 // makefileList is the value of a variable of the project's Makefile.
 func makefileList(t *testing.T, name string) []string {
