@@ -24,7 +24,7 @@ type normalizeOptions struct {
 	deriveIDs bool
 	clearGaps bool
 	keepTimes bool
-	log       jsonLog
+	log       progressFlags
 }
 
 func (a *app) normalizeCommand() *cobra.Command {
