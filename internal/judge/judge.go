@@ -30,6 +30,7 @@ var Packages = map[string]string{
 	"dumpe2fs":    "e2fsprogs",
 	"e2fsck":      "e2fsprogs",
 	"fdisk":       "fdisk",
+	"gcc":         "gcc",
 	"fsck.erofs":  "erofs-utils",
 	"fsck.vfat":   "dosfstools",
 	"getfacl":     "acl",

@@ -10,6 +10,10 @@ import (
 
 const second = int64(time.Second)
 
+// tick is more than the coarse clock, which files' times are taken from, may be
+// behind: 10 ms where CONFIG_HZ is 100.
+const tick = 20 * time.Millisecond
+
 // moment is a time since 1970, or a distance in time, as the kernel has it:
 // seconds, and nanoseconds from 0 to 999,999,999.
 type moment struct{ sec, nsec int64 }
@@ -50,7 +54,9 @@ func newClock(c world.Clock, now time.Time) clock {
 	case world.ClockFrozen:
 		return clock{frozen: true, at: momentOf(c.Start)}
 	case world.ClockRunning:
-		return clock{offset: momentOf(c.Start).minus(momentOf(now))}
+		// The coarse clock and the times of files are those of the last tick: they
+		// shall not be before the start.
+		return clock{offset: momentOf(c.Start).minus(momentOf(now.Add(-tick)))}
 	case world.ClockShifted:
 		return clock{offset: moment{}.plus(momentOf(time.Unix(0, int64(c.Offset))))}
 	}

@@ -69,7 +69,3 @@ func (s *supervisor) reply(t *thread, addr uint64, b []byte) {
 	}
 	t.skip(0)
 }
-
-// fileTimesFrom is the earliest time that a file can get that is made after
-// start: the kernel takes the time of the last tick, which is up to 10 ms ago.
-func fileTimesFrom(start time.Time) moment { return momentOf(start.Add(-20 * time.Millisecond)) }

@@ -72,7 +72,7 @@ func (s *supervisor) stopped(t *thread, ws unix.WaitStatus) {
 	case 0:
 		switch sig {
 		case syscallStop:
-			s.returned(t)
+			s.syscallStopped(t)
 		case unix.SIGSYS:
 			if t.refused() {
 				s.refuse(t.proc.name + " makes 32-bit system calls, which are not supervised: use a 64-bit program")
@@ -108,6 +108,9 @@ func (s *supervisor) execEvent(t *thread) {
 		s.startClock()
 	}
 	s.execved(t)
+	if t.proc.devices {
+		t.proc.devices = t.holdsDevices()
+	}
 	if first && !s.ending && s.o.FirstExec != nil {
 		if err := s.o.FirstExec(); err != nil {
 			s.abandon(err)
@@ -115,14 +118,18 @@ func (s *supervisor) execEvent(t *thread) {
 	}
 }
 
-// returned runs what waits for a call's end.
-func (s *supervisor) returned(t *thread) {
-	after := t.pending
-	if after == nil {
-		return
-	}
-	t.pending = nil
-	if i, ok := t.info(); ok && i.op == infoExit {
+// syscallStopped is a stop before a call, of a process that holds a device, or
+// behind one, where what waits for its end is run.
+func (s *supervisor) syscallStopped(t *thread) {
+	i, ok := t.info()
+	switch {
+	case !ok:
+	case i.op == infoEntry:
+		t.call = i
+		s.entered(t)
+	case i.op == infoExit && t.pending != nil:
+		after := t.pending
+		t.pending = nil
 		after(t, int64(i.nr))
 	}
 }

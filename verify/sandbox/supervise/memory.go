@@ -3,13 +3,17 @@
 package supervise
 
 import (
+	"bytes"
 	"os"
 	"strconv"
 
 	"golang.org/x/sys/unix"
 )
 
-const page = 4096
+const (
+	page    = 4096
+	maxPath = 4096 // PATH_MAX
+)
 
 // read reads all of b from a thread's memory, or fails.
 func (t *thread) read(addr uint64, b []byte) bool { return t.readSome(addr, b) == len(b) }
@@ -51,4 +55,27 @@ func (t *thread) throughFile(flag int, do func(*os.File) (int, error)) int {
 	defer f.Close()
 	n, _ := do(f)
 	return n
+}
+
+// readString reads a string that ends with a zero byte, of at most limit bytes,
+// page by page: what follows it may not be there.
+func (t *thread) readString(addr uint64, limit int) (string, bool) {
+	var s []byte
+	for len(s) < limit {
+		n := min(int(page-addr%page), limit-len(s))
+		if len(s) == 0 {
+			n = min(n, 256) // most are short
+		}
+		at := len(s)
+		s = append(s, make([]byte, n)...)
+		got := t.readSome(addr, s[at:])
+		if i := bytes.IndexByte(s[at:at+got], 0); i >= 0 {
+			return string(s[:at+i]), true
+		}
+		if got < n {
+			return "", false
+		}
+		addr += uint64(n)
+	}
+	return "", false
 }

@@ -26,7 +26,10 @@ type process struct {
 	name string   // of the program, as the build sees it
 	prog *program // nil before the build's first program
 
-	clockCall uint64          // the address after the system call of the patched vDSO; 0: none
+	clockCall uint64 // the address after the system call of the patched vDSO; 0: none
+	threads   int
+	pidfd     int             // 0: none yet
+	devices   bool            // it may hold a file of randomness: each of its calls is stopped at
 	timers    map[uint32]bool // those that go by the date; not inherited by fork
 }
 
@@ -42,13 +45,14 @@ func (s *supervisor) born(tid int, parent *process, isThread bool) *thread {
 	} else {
 		p := &process{tgid: tid}
 		if parent != nil {
-			p.name, p.clockCall = parent.name, parent.clockCall
+			p.name, p.clockCall, p.devices = parent.name, parent.clockCall, parent.devices
 			if parent.prog != nil {
 				p.prog = parent.prog.fork()
 			}
 		}
 		t.proc = p
 	}
+	t.proc.threads++
 	s.threads[tid] = t
 	return t
 }
@@ -105,7 +109,16 @@ func kinship(tid int) (tgid, ppid int) {
 }
 
 // gone removes a thread that has ended.
-func (s *supervisor) gone(tid int) { delete(s.threads, tid) }
+func (s *supervisor) gone(tid int) {
+	t := s.threads[tid]
+	if t == nil {
+		return
+	}
+	delete(s.threads, tid)
+	if t.proc.threads--; t.proc.threads == 0 && t.proc.pidfd != 0 {
+		unix.Close(t.proc.pidfd)
+	}
+}
 
 // kill ends a thread's process. Its number cannot belong to another: only this
 // supervisor can reap it.
@@ -114,7 +127,7 @@ func (t *thread) kill() { unix.Tgkill(t.proc.tgid, t.tid, unix.SIGKILL) }
 // resume lets a thread go on, with a signal or 0.
 func (t *thread) resume(sig unix.Signal) {
 	request := unix.PTRACE_CONT
-	if t.pending != nil {
+	if t.pending != nil || t.proc.devices {
 		request = unix.PTRACE_SYSCALL
 	}
 	ptrace(request, t.tid, 0, uintptr(sig))

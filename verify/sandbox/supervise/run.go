@@ -21,6 +21,8 @@ import (
 type supervisor struct {
 	o        Options
 	controls controls
+	leads    bool // the exec stage is the leader: there are no namespaces
+	files    *files
 	start    moment // from here on the kernel's file times are of the build
 	clock    clock
 	normal   *strings.Replacer
@@ -31,6 +33,9 @@ type supervisor struct {
 	leader  *os.Process // by a descriptor: its number can be another's once it is reaped
 	ending  bool        // everything that stops is killed
 	fault   error
+
+	listings []listing       // the last used at the end
+	mounts   map[uint64]bool // which mount is of FUSE; nil: not known
 
 	patch      *patch // nil: the vDSO is hidden
 	patchTried bool
@@ -93,11 +98,13 @@ func (s *supervisor) attach() error {
 	if err != nil || pid == 0 {
 		return err // one that has ended before has said why, elsewhere
 	}
-	s.controls = controlsOf(s.o.World, pid == s.o.Leader, s.o.Watch)
+	s.leads = pid == s.o.Leader
+	s.controls = controlsOf(s.o.World, s.leads, s.o.Watch)
+	s.files = s.newFiles()
 	if e := ptrace(unix.PTRACE_SEIZE, pid, 0, traceOptions); e != 0 {
 		return seizeError(e)
 	}
-	s.threads[pid] = &thread{tid: pid, proc: &process{tgid: pid}}
+	s.born(pid, nil, false)
 	if _, err := unix.Write(int(s.o.Conn.Fd()), message(filter(s.controls))); err != nil {
 		return fmt.Errorf("the exec stage is gone: %w", err)
 	}

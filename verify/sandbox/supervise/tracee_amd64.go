@@ -2,7 +2,11 @@
 
 package supervise
 
-import "golang.org/x/sys/unix"
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
 
 // supported tells whether this architecture is: what depends on it are the
 // files *_amd64.go.
@@ -30,11 +34,37 @@ func (t *thread) skip(result int64) {
 // the program finds in the register, or a call that is restarted gets.
 func (t *thread) setArg(i int, v uint64) { ptrace(unix.PTRACE_POKEUSR, t.tid, regArgs[i], uintptr(v)) }
 
+// setResult changes the result of a call that has been made.
+func (t *thread) setResult(v int64) { ptrace(unix.PTRACE_POKEUSR, t.tid, regAX, uintptr(v)) }
+
 // registers tells the stack pointer, and whether the thread runs 64-bit code.
 func (t *thread) registers() (sp uint64, native bool) {
 	var r unix.PtraceRegs
-	if unix.PtraceGetRegs(t.tid, &r) != nil {
+	// Not PTRACE_GETREGSET, which gives the registers of a 32-bit program in a
+	// form of their own.
+	if ptrace(unix.PTRACE_GETREGS, t.tid, 0, uintptr(unsafe.Pointer(&r))) != 0 {
 		return 0, true // it is dead
 	}
 	return r.Rsp, r.Cs != 0x23 // __USER32_CS of asm/segment.h
+}
+
+// usesOf tells what a system call does with descriptors.
+func usesOf(nr uint64) use {
+	switch nr {
+	case unix.SYS_READ, unix.SYS_PREAD64:
+		return usesRead
+	case unix.SYS_READV, unix.SYS_PREADV, unix.SYS_PREADV2:
+		return usesReadv
+	case unix.SYS_SENDFILE:
+		return usesSendfile
+	case unix.SYS_SPLICE, unix.SYS_TEE, unix.SYS_COPY_FILE_RANGE:
+		return usesSplice
+	case unix.SYS_CLOSE:
+		return usesClose
+	case unix.SYS_CLOSE_RANGE:
+		return usesCloseMany
+	case unix.SYS_DUP2, unix.SYS_DUP3:
+		return usesReplace
+	}
+	return usesNothing
 }

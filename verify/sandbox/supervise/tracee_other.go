@@ -12,6 +12,8 @@ const supported = false
 const redZone = 0
 
 func (t *thread) skip(int64)                {}
+func (t *thread) setResult(int64)           {}
+func usesOf(uint64) use                     { return usesNothing }
 func (t *thread) setArg(int, uint64)        {}
 func (t *thread) registers() (uint64, bool) { return 0, false }
 

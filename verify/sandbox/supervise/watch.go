@@ -2,7 +2,11 @@
 
 package supervise
 
-import "github.com/reprodisk/reprodisk/verify/world"
+import (
+	"strings"
+
+	"github.com/reprodisk/reprodisk/verify/world"
+)
 
 // What a build asks about.
 const (
@@ -49,4 +53,46 @@ func (s *supervisor) askedNames() []world.Name {
 		}
 	}
 	return names
+}
+
+func (s *supervisor) askPID(*thread)  { s.ask(askPID) }
+func (s *supervisor) askCPUs(*thread) { s.ask(askCPUs) }
+
+// told is what files tell, by the beginning of their paths.
+var told = []struct {
+	prefix string
+	names  []world.Name
+}{
+	{"/proc/meminfo", []world.Name{askMemory}},
+	{"/proc/cpuinfo", []world.Name{askCPUs}},
+	{"/proc/stat", []world.Name{askCPUs, askTime}}, // btime
+	{"/proc/version", []world.Name{askKernel}},
+	{"/proc/sys/kernel/", []world.Name{askKernel, askHost, askPID}},
+	{"/proc/sys/", []world.Name{askMemory}},
+	{"/proc/self", []world.Name{askPID}},
+	{"/proc/uptime", []world.Name{askTime}},
+	{"/proc/loadavg", []world.Name{askPID}},
+	{"/sys/devices/system/cpu", []world.Name{askCPUs}},
+	{"/sys/devices/system/node", []world.Name{askCPUs, askMemory}},
+	{"/sys/fs/cgroup", []world.Name{askCPUs, askMemory}},
+	{"/etc/hostname", []world.Name{askHost}},
+	{"/dev/rtc", []world.Name{askTime}},
+}
+
+// askPath notes what opening a path tells. One of randomness is noted when it is
+// opened, not when it is read.
+func (s *supervisor) askPath(path string) {
+	if !s.controls.watch {
+		return
+	}
+	for _, f := range told {
+		if strings.HasPrefix(path, f.prefix) {
+			for _, n := range f.names {
+				s.ask(n)
+			}
+		}
+	}
+	if mayBeRandom(path) {
+		s.ask(askRandom)
+	}
 }

@@ -1,0 +1,189 @@
+//go:build linux
+
+package supervise
+
+import (
+	"encoding/binary"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/verify/world"
+)
+
+// Byte offsets in struct stat of 64-bit machines (asm/stat.h, asm-generic/stat.h
+// has these at the same places) and in struct statx (linux/stat.h).
+const (
+	statSize  = 144
+	statDev   = 0
+	statIno   = 8
+	statAtime = 72
+	statMtime = 88
+	statCtime = 104
+
+	statxSize     = 256
+	statxMask     = 0
+	statxIno      = 32
+	statxAtime    = 64
+	statxBtime    = 80
+	statxCtime    = 96
+	statxMtime    = 112
+	statxDevMajor = 136
+	statxDevMinor = 140
+)
+
+// files is how a world shows inodes.
+type files struct {
+	start  moment // files that are older were there before the build
+	clock  *clock // nil: times as they are
+	inputs world.InputTimes
+	skip   uint64 // added to inode numbers
+	inside func(dev uint64) bool
+}
+
+// fileTimesFrom is the earliest time that a file can get that is made after
+// start.
+func fileTimesFrom(start time.Time) moment { return momentOf(start.Add(-tick)) }
+
+// made tells whether a file's time lies between the start and now: the kernel
+// has set it. Some filesystems store whole seconds, FAT two at a time.
+func (f *files) made(m, now moment) bool {
+	if now.before(m) {
+		return false
+	}
+	if m.nsec == 0 {
+		return f.start.sec-1 <= m.sec
+	}
+	return !m.before(f.start)
+}
+
+// fileTimes are those of a file, each with where it is stored: 64 bits of
+// seconds, and behind these the nanoseconds, 64 or 32 bits of them.
+type fileTimes struct {
+	atime, mtime, ctime, btime int // btime 0: there is none
+	wide                       bool
+}
+
+var (
+	statTimes  = fileTimes{atime: statAtime, mtime: statMtime, ctime: statCtime, wide: true}
+	statxTimes = fileTimes{atime: statxAtime, mtime: statxMtime, ctime: statxCtime, btime: statxBtime}
+)
+
+func (ft fileTimes) get(b []byte, at int) moment {
+	return moment{int64(binary.LittleEndian.Uint64(b[at:])), int64(binary.LittleEndian.Uint32(b[at+8:]))}
+}
+
+func (ft fileTimes) put(b []byte, at int, m moment) {
+	binary.LittleEndian.PutUint64(b[at:], uint64(m.sec))
+	if ft.wide {
+		binary.LittleEndian.PutUint64(b[at+8:], uint64(m.nsec))
+	} else {
+		binary.LittleEndian.PutUint32(b[at+8:], uint32(m.nsec))
+	}
+}
+
+// times rewrites a file's times, and tells whether any was different. Whether
+// one has to do with the clock is the second result.
+func (f *files) times(b []byte, ft fileTimes, now moment) (changed, dated bool) {
+	all := []int{ft.atime, ft.mtime, ft.ctime, ft.btime}
+	if ft.btime == 0 {
+		all = all[:3]
+	}
+	ctime := ft.get(b, ft.ctime)
+	if f.inputs.Mode != world.InputTimesHost && !f.made(ctime, now) && ctime.before(f.start) {
+		m := ft.get(b, ft.mtime)
+		if f.inputs.Mode == world.InputTimesShifted {
+			m = m.plus(momentOf(time.Unix(0, int64(f.inputs.Offset))))
+		}
+		for _, at := range all {
+			if at != ft.mtime {
+				ft.put(b, at, m)
+			}
+		}
+		return true, false
+	}
+	if f.clock == nil {
+		return false, false
+	}
+	for _, at := range all {
+		if m := ft.get(b, at); f.made(m, now) {
+			ft.put(b, at, f.clock.shown(m))
+			changed, dated = true, true
+		}
+	}
+	return changed, dated
+}
+
+// minorBit moves a device number out of the way: the highest of the 20 bits of a
+// minor number.
+const minorBit = 1 << 19
+
+// stat rewrites a struct stat.
+func (f *files) stat(b []byte, now moment) (changed, dated bool) {
+	changed, dated = f.times(b, statTimes, now)
+	dev := binary.LittleEndian.Uint64(b[statDev:])
+	if f.skip != 0 && f.inside(dev) {
+		ino := binary.LittleEndian.Uint64(b[statIno:])
+		binary.LittleEndian.PutUint64(b[statIno:], ino+f.skip)
+		binary.LittleEndian.PutUint64(b[statDev:], unix.Mkdev(unix.Major(dev), unix.Minor(dev)^minorBit))
+		changed = true
+	}
+	return changed, dated
+}
+
+// statx rewrites a struct statx.
+func (f *files) statx(b []byte, now moment) (changed, dated bool) {
+	ft := statxTimes
+	if binary.LittleEndian.Uint32(b[statxMask:])&unix.STATX_BTIME == 0 {
+		ft.btime = 0
+	}
+	changed, dated = f.times(b, ft, now)
+	major, minor := binary.LittleEndian.Uint32(b[statxDevMajor:]), binary.LittleEndian.Uint32(b[statxDevMinor:])
+	if f.skip != 0 && f.inside(unix.Mkdev(major, minor)) {
+		ino := binary.LittleEndian.Uint64(b[statxIno:])
+		binary.LittleEndian.PutUint64(b[statxIno:], ino+f.skip)
+		binary.LittleEndian.PutUint32(b[statxDevMinor:], minor^minorBit)
+		changed = true
+	}
+	return changed, dated
+}
+
+// newFiles is how the supervised world shows inodes.
+func (s *supervisor) newFiles() *files {
+	f := &files{start: s.start, inputs: s.o.World.InputTimes, skip: s.o.World.Inodes.Skip, inside: s.o.Inside}
+	if s.controls.clock {
+		f.clock = &s.clock
+	}
+	if f.inside == nil {
+		f.inside = func(uint64) bool { return false }
+	}
+	return f
+}
+
+// stat, and the calls below, run as they are, and their result is changed.
+func (s *supervisor) stat(t *thread) { t.pending = s.statted }
+
+func (s *supervisor) statted(t *thread, result int64) {
+	if result != 0 {
+		return
+	}
+	addr, size, rewrite := t.call.args[1], statSize, s.files.stat
+	switch kind(t.call.data) {
+	case callNewfstatat:
+		addr = t.call.args[2]
+	case callStatx:
+		addr, size, rewrite = t.call.args[4], statxSize, s.files.statx
+	}
+	var buf [statxSize]byte
+	b := buf[:size]
+	if !t.read(addr, b) {
+		return // another thread has taken the memory away
+	}
+	changed, dated := rewrite(b, momentOf(time.Now()))
+	if dated {
+		s.ask(askTime)
+	}
+	if changed {
+		t.write(addr, b)
+	}
+}
