@@ -77,7 +77,7 @@ func (m *markdown) head() {
 		fmt.Fprintf(&m.out, "<!-- reprodisk: %s -->\n", markerName(m.opt.Marker))
 	}
 	mark := "✅"
-	if m.r.Verdict != Reproducible {
+	if !m.r.Passes() {
 		mark = "❌"
 	}
 	fmt.Fprintf(&m.out, "### %s %s\n\n", mark, m.r.Headline())

@@ -142,3 +142,52 @@ func crowd(t testing.TB, n int) *report.Report {
 	}
 	return r
 }
+
+// judged is a report that is reproducible by a policy with a rule that is
+// unused, which strictness makes a failure.
+func judged(t testing.TB, strict bool) *report.Report {
+	t.Helper()
+	r := samples(t)["allowed"]
+	r.Policy = &report.Policy{Path: ".reprodisk.yaml", Strict: strict, Rules: []report.PolicyRule{
+		{Where: ".reprodisk.yaml:3", Names: "field s_hash_seed", Reason: "on purpose", State: report.RuleUsed, Findings: 1},
+		{Where: ".reprodisk.yaml:7", Names: "field s_uuid", Reason: "old", State: report.RuleUnused},
+		{Where: "--ignore s_wtime", Names: "field s_wtime", State: report.RuleUnused},
+	}}
+	for i := range r.Policy.Rules {
+		if s := r.Policy.Rules[i].Warning(); s != "" {
+			r.Warnings = append(r.Warnings, s)
+		}
+	}
+	if err := r.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A rule that is unused or expired is shown at its own line, once, and fails
+// where the policy is strict, as the exit status does.
+func TestIdleRulesAreShownAtTheirLine(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		r := judged(t, strict)
+		level, severity := "warning", `"severity":"minor"`
+		if strict {
+			level, severity = "error", `"severity":"major"`
+		}
+		text := render(t, "annotations", r, nil)
+		if n := strings.Count(text, ".reprodisk.yaml:7: this rule is unused"); n != 1 {
+			t.Errorf("the rule is shown %d times:\n%s", n, text)
+		}
+		if !strings.Contains(text, "::"+level+" file=.reprodisk.yaml,line=7,title=reprodisk policy::") {
+			t.Error(text)
+		}
+		if got := render(t, "gitlab.json", r, nil); strings.Count(got, severity) != 2 || !strings.Contains(got, `{"path":".reprodisk.yaml","lines":{"begin":7}}`) {
+			t.Error(got)
+		}
+		if got := render(t, "junit.xml", r, nil); strings.Contains(got, "<failure message=\"2 rules of the policy are unused or expired\"") != strict {
+			t.Error(got)
+		}
+		if got := strings.HasPrefix(render(t, "summary.md", r, nil), "### ✅"); got == strict {
+			t.Errorf("strict: %v, and the summary has the mark of success: %v", strict, got)
+		}
+	}
+}

@@ -43,41 +43,95 @@ func WriteSummary(w io.Writer, r *report.Report, limit, rows int) error {
 // each that is not allowed, as far as GitHub shows them, a notice on those that
 // are, and the report's warnings.
 func WriteAnnotations(w io.Writer, r *report.Report, src *Source) error {
-	var out bytes.Buffer
-	var open []*report.Finding
-	all := roots(r)
+	a := &annotations{r: r, left: map[string]int{"error": maxAnnotations, "warning": maxAnnotations, "notice": maxAnnotations}}
+	a.findings(src)
+	a.policy()
+	a.warnings()
+	_, err := w.Write(a.out.Bytes())
+	return err
+}
+
+// annotations collects the commands.
+type annotations struct {
+	r    *report.Report
+	out  bytes.Buffer
+	left map[string]int // how many of each level are still shown
+}
+
+func (a *annotations) findings(src *Source) {
+	all := roots(a.r)
+	open := 0
 	for _, f := range all {
 		if f.Allowed == "" {
-			open = append(open, f)
+			open++
 		}
 	}
-	shown := open
-	if len(open) > maxAnnotations {
-		shown = open[:maxAnnotations-1]
-	}
-	for _, f := range shown {
-		annotate(&out, "error", sentence(r, f), strings.Join(append(advice(f), excerpt(f)...), "\n"), src, src.Line(f))
-	}
-	switch {
-	case len(open) > len(shown):
-		annotate(&out, "error", r.Headline(), fmt.Sprintf("%s more causes: see the step's summary", report.Commas(int64(len(open)-len(shown)))), src, 1)
-	case len(open) == 0 && r.Verdict != report.Reproducible:
-		annotate(&out, "error", "reprodisk", r.Headline(), src, 1)
-	case r.Verdict == report.Reproducible:
-		annotate(&out, "notice", "reprodisk", r.Headline(), nil, 0)
-	}
-	if n := len(all) - len(open); n > 0 && len(open) > 0 {
-		annotate(&out, "notice", "reprodisk", report.Counted(int64(n), "allowed difference")+": see the step's summary", nil, 0)
-	}
-	for i, s := range r.Warnings {
-		if i == maxAnnotations-1 && len(r.Warnings) > maxAnnotations {
-			annotate(&out, "warning", "reprodisk", report.Counted(int64(len(r.Warnings)-i), "more warning"), nil, 0)
+	for i, f := range all[:open] {
+		if i == maxAnnotations-1 && open > maxAnnotations {
+			a.add("error", a.r.Headline(), fmt.Sprintf("%s more causes: see the step's summary", report.Commas(int64(open-i))), src, 1)
 			break
 		}
-		annotate(&out, "warning", "reprodisk", report.Cut(report.Visible(s), maxAdvice), nil, 0)
+		a.add("error", sentence(a.r, f), strings.Join(append(advice(f), excerpt(f)...), "\n"), src, src.Line(f))
 	}
-	_, err := w.Write(out.Bytes())
-	return err
+	switch {
+	case open == 0 && a.r.Verdict != report.Reproducible:
+		a.add("error", "reprodisk", a.r.Headline(), src, 1)
+	case a.r.Passes():
+		a.add("notice", "reprodisk", a.r.Headline(), nil, 0)
+	}
+	if n := len(all) - open; n > 0 && open > 0 {
+		a.add("notice", "reprodisk", report.Counted(int64(n), "allowed difference")+": see the step's summary", nil, 0)
+	}
+}
+
+// policy shows the rules that are unused or expired, at their lines.
+func (a *annotations) policy() {
+	level := "warning"
+	if a.r.Blocked() != "" {
+		level = "error"
+		// One that is sure to be shown, however many findings there are.
+		if a.r.Verdict == report.Reproducible {
+			a.add(level, "reprodisk", a.r.Headline(), nil, 0)
+		}
+	}
+	for _, x := range idle(a.r) {
+		src := ruleLine(x)
+		line := 0
+		if src != nil {
+			line = src.line
+		}
+		a.add(level, "reprodisk policy", report.Cut(report.Visible(x.Warning()), maxAdvice), src, line)
+	}
+}
+
+// warnings shows the report's, without those on rules, which are shown.
+func (a *annotations) warnings() {
+	said := map[string]bool{}
+	for _, x := range idle(a.r) {
+		said[x.Warning()] = true
+	}
+	var list []string
+	for _, s := range a.r.Warnings {
+		if !said[s] {
+			list = append(list, s)
+		}
+	}
+	for i, s := range list {
+		if a.left["warning"] == 1 && len(list)-i > 1 {
+			a.add("warning", "reprodisk", report.Counted(int64(len(list)-i), "more warning"), nil, 0)
+			break
+		}
+		a.add("warning", "reprodisk", report.Cut(report.Visible(s), maxAdvice), nil, 0)
+	}
+}
+
+// add writes one command on one line, unless GitHub shows no more of its level.
+func (a *annotations) add(level, title, message string, src *Source, line int) {
+	if a.left[level] == 0 {
+		return
+	}
+	a.left[level]--
+	annotate(&a.out, level, title, message, src, line)
 }
 
 // annotate writes one command on one line.

@@ -77,6 +77,25 @@ func WriteGitLab(w io.Writer, r *report.Report, src *Source) error {
 			return err
 		}
 	}
+	for i, x := range idle(r) {
+		at := issueLocation{issuePath(r, &report.Finding{}, src), issueLines{1}}
+		if rule := ruleLine(x); rule != nil {
+			at = issueLocation{report.Visible(rule.Path), issueLines{rule.line}}
+		}
+		entry := issue{
+			Description: report.Cut(report.Visible(x.Warning()), 2*maxAdvice), CheckName: "policy/" + report.Visible(string(x.State)),
+			Fingerprint: fmt.Sprintf("policy:%d", i), Severity: "minor", Location: at,
+		}
+		if r.Blocked() != "" {
+			entry.Severity = "major"
+		}
+		if i == maxIssues {
+			break
+		}
+		if err := add(entry); err != nil {
+			return err
+		}
+	}
 	out.WriteString("\n]\n")
 	return out.Flush()
 }

@@ -191,6 +191,9 @@ func (j *junitXML) body(c *check) string {
 	if c.why != "" {
 		out.WriteString(c.why + "\n")
 	}
+	for _, s := range c.notes[:min(len(c.notes), maxCaseFindings)] {
+		out.WriteString(report.Cut(report.Visible(s), maxAdvice) + "\n")
+	}
 	if len(c.more) > 0 {
 		fmt.Fprintf(&out, "\nand %s\n", report.Consequences(c.more))
 	}

@@ -20,6 +20,7 @@ const (
 	contents   layer = "file contents"
 	rest       layer = "unused and unknown bytes"
 	size       layer = "size"
+	rules      layer = "rules" // of the policy
 )
 
 // Layers of a disk, and of a partition or a bare filesystem. Each has a test
@@ -84,6 +85,7 @@ type check struct {
 	roots []*report.Finding
 	more  []*report.Finding // what follows from others
 	why   string            // a failure that no finding shows
+	notes []string          // more on it
 }
 
 // failed tells whether the check has a finding that is not allowed.
@@ -101,6 +103,7 @@ func checks(r *report.Report) []*check {
 		b.enter(&r.Findings[i])
 	}
 	b.sizes()
+	b.policy()
 	slices.SortStableFunc(b.all, func(c, d *check) int {
 		if n := strings.Compare(c.image, d.image); n != 0 {
 			return n
@@ -181,5 +184,18 @@ func (b *board) sizes() {
 	c := b.of(place{}, size)
 	if b.r.Verdict != report.Reproducible && b.r.Unallowed() == 0 {
 		c.why = fmt.Sprintf("a has %s, b has %s", report.Counted(a.Size, "byte"), report.Counted(z.Size, "byte"))
+	}
+}
+
+// policy judges that no rule closes the gate.
+func (b *board) policy() {
+	if b.r.Policy == nil || len(b.r.Policy.Rules) == 0 {
+		return
+	}
+	c := b.of(place{}, rules)
+	c.name = "policy: rules"
+	c.why = b.r.Blocked()
+	for _, x := range idle(b.r) {
+		c.notes = append(c.notes, x.Warning())
 	}
 }

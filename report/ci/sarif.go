@@ -131,8 +131,8 @@ func (s *sarif) invocation(results int) sarifInvocation {
 		ExecutionSuccessful: true, ExitCodeDescription: "no difference that is not allowed",
 		Notifications: []sarifNotification{},
 	}
-	if s.r.Verdict != report.Reproducible {
-		out.ExitCode, out.ExitCodeDescription = 1, "differences"
+	if !s.r.Passes() {
+		out.ExitCode, out.ExitCodeDescription = 1, s.r.Headline()
 	}
 	note := func(text string) {
 		out.Notifications = append(out.Notifications, sarifNotification{"warning", plain(text)})

@@ -2,6 +2,7 @@ package ci
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/report"
@@ -114,6 +115,7 @@ func (s *sarif) result(f *report.Finding) sarifResult {
 		out.Level = "note"
 		out.Suppressions = append(out.Suppressions, sarifSuppression{"external", "accepted", report.Cut(report.Visible(f.Allowed), maxAdvice)})
 	}
+	out.BaselineState = s.baseline(f)
 	bytes := s.ranges(f)
 	if s.src != nil {
 		out.Locations = []sarifLocation{{PhysicalLocation: sarifPhysicalLocation{
@@ -132,6 +134,22 @@ func (s *sarif) result(f *report.Finding) sarifResult {
 	}
 	out.RelatedLocations = bytes
 	return out
+}
+
+// baseline is how a finding stands to the earlier report, where there is one
+// and it decides: what a rule allows was not looked up.
+func (s *sarif) baseline(f *report.Finding) string {
+	switch {
+	case s.r.Policy == nil || s.r.Policy.Baseline == nil:
+		return ""
+	case strings.HasPrefix(f.Allowed, "known: "):
+		return "unchanged"
+	case f.Allowed != "":
+		return ""
+	case slices.ContainsFunc(s.r.Policy.Baseline.Worse, func(w report.Worse) bool { return w.ID == f.ID }):
+		return "updated"
+	}
+	return "new"
 }
 
 // ranges lists where a finding lies in the image, or the image alone where

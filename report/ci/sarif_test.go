@@ -231,3 +231,25 @@ func TestPathsAsURIs(t *testing.T) {
 		}
 	}
 }
+
+func TestSARIFSaysHowAFindingStandsToTheBaseline(t *testing.T) {
+	r := samples(t)["many"]
+	r.Policy = &report.Policy{Baseline: &report.Baseline{Path: "earlier.json", Worse: []report.Worse{{ID: "p2/ext4/inode/i_ctime", Why: "more"}}}}
+	for i := range r.Findings {
+		switch f := &r.Findings[i]; f.Field {
+		case "s_hash_seed":
+			f.Allowed = "known: it is in the baseline earlier.json"
+		case "BS_VolID":
+			f.Allowed = "a rule says so"
+		}
+	}
+	got := map[string]string{}
+	for _, res := range sarifOf(t, r, nil).Runs[0].Results {
+		got[res.RuleID] = res.BaselineState
+	}
+	for rule, want := range map[string]string{"ext4/superblock/s_hash_seed": "unchanged", "fat/boot-sector/BS_VolID": "", "ext4/inode/i_ctime": "updated", "gpt/primary-header/DiskGUID": "new"} {
+		if got[rule] != want {
+			t.Errorf("%s is %q, want %q", rule, got[rule], want)
+		}
+	}
+}

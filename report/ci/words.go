@@ -3,6 +3,7 @@ package ci
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/report"
@@ -122,4 +123,31 @@ func subject(r *report.Report) string {
 	}
 	name = lastName(strings.TrimRight(name, "/"), '/')
 	return cmp.Or(report.Cut(report.Visible(name), maxPath), "disk image")
+}
+
+// idle lists the policy's rules that are unused or expired.
+func idle(r *report.Report) (out []*report.PolicyRule) {
+	if r.Policy == nil {
+		return nil
+	}
+	for i := range r.Policy.Rules {
+		if x := &r.Policy.Rules[i]; x.Warning() != "" {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// ruleLine is where a rule stands: a file and a line, or nothing for one of the
+// command line.
+func ruleLine(x *report.PolicyRule) *Source {
+	i := strings.LastIndexByte(x.Where, ':')
+	if i <= 0 {
+		return nil
+	}
+	line, err := strconv.Atoi(x.Where[i+1:])
+	if err != nil || line < 1 {
+		return nil
+	}
+	return NewSourceAt(x.Where[:i], line)
 }
