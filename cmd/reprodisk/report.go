@@ -20,8 +20,7 @@ func (a *app) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] REPORT.json",
 		Short: "Render a saved JSON report again",
-		Long: `Render a report that --json has written again, as text, Markdown, a web page or
-JSON.
+		Long: `Render a report that --json has written again, in any form.
 - reads it from standard input. The exit status is that of the report's verdict:
 0 reproducible, 1 unreproducible; 2 for trouble.
 

@@ -2,12 +2,14 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/report/ci"
 	"github.com/reprodisk/reprodisk/report/html"
 )
 
@@ -15,15 +17,24 @@ import (
 type reportFlags struct {
 	text, json, markdown string
 	html                 string
+	ci                   ciFlags
 	scope                scopeFlags
 	set                  *pflag.FlagSet
 	outputs              []reportOutput
 	judged               func(*report.Report) error // is told the report as it is rendered, before it is
 }
 
+type renderer = func(io.Writer, *report.Report) error
+
+// reportForm is a form that a flag asks for.
+type reportForm struct {
+	flag, file string
+	render     func(*output) renderer
+}
+
 type reportOutput struct {
 	*output
-	render func(io.Writer, *report.Report) error
+	render renderer
 }
 
 func (f *reportFlags) add(flags *pflag.FlagSet) {
@@ -32,6 +43,7 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.json, "json", "", "write the report as JSON to `FILE`")
 	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
 	flags.StringVar(&f.html, "html", "", "write the report as one self-contained web page to `FILE`")
+	f.ci.add(flags)
 	f.scope.add(flags)
 }
 
@@ -40,23 +52,24 @@ func (f *reportFlags) open(a *app) error {
 	if err := f.scope.open(); err != nil {
 		return err
 	}
-	forms := []struct {
-		flag, file string
-		render     func(*output) func(io.Writer, *report.Report) error
-	}{
+	if err := f.ci.open(a, f.set); err != nil {
+		return err
+	}
+	forms := []reportForm{
 		{"text", f.text, f.textRenderer(a)},
-		{"json", f.json, func(*output) func(io.Writer, *report.Report) error { return report.WriteJSON }},
-		{"markdown", f.markdown, func(*output) func(io.Writer, *report.Report) error {
+		{"json", f.json, func(*output) renderer { return report.WriteJSON }},
+		{"markdown", f.markdown, func(*output) renderer {
 			return func(w io.Writer, r *report.Report) error {
-				return report.WriteMarkdown(w, r, report.MarkdownOptions{Max: f.scope.maxFindings})
+				return report.WriteMarkdown(w, r, report.MarkdownOptions{Max: f.scope.maxFindings, Marker: ci.Subject(r)})
 			}
 		}},
-		{"html", f.html, func(*output) func(io.Writer, *report.Report) error {
+		{"html", f.html, func(*output) renderer {
 			return func(w io.Writer, r *report.Report) error {
 				return html.Write(w, r, html.Options{Max: f.scope.maxFindings})
 			}
 		}},
 	}
+	forms = append(forms, f.ci.forms()...)
 	asked := false
 	for _, form := range forms {
 		asked = asked || f.set.Changed(form.flag)
@@ -73,12 +86,21 @@ func (f *reportFlags) open(a *app) error {
 			f.discard()
 			return err
 		}
-		f.outputs = append(f.outputs, reportOutput{o, form.render(o)})
+		render := form.render(o)
+		if f.ci.github && o.direct == a.stdout {
+			if form.flag != "text" {
+				f.discard()
+				return fmt.Errorf("--github prints its annotations on standard output: give --%s a file", form.flag)
+			}
+			render = muted(render)
+		}
+		f.outputs = append(f.outputs, reportOutput{o, render})
 	}
 	return nil
 }
 
 func (f *reportFlags) discard() {
+	f.ci.close()
 	for _, o := range f.outputs {
 		o.discard()
 	}
@@ -104,6 +126,9 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 			return err
 		}
 	}
+	if err := f.ci.write(a, r, f.scope.maxFindings); err != nil {
+		return err
+	}
 	if !r.Passes() {
 		return errDiffers
 	}
@@ -112,8 +137,8 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 
 // textRenderer renders with the terminal's width only what goes to the
 // terminal: in a file it would be an accident.
-func (f *reportFlags) textRenderer(a *app) func(*output) func(io.Writer, *report.Report) error {
-	return func(o *output) func(io.Writer, *report.Report) error {
+func (f *reportFlags) textRenderer(a *app) func(*output) renderer {
+	return func(o *output) renderer {
 		opt := report.TextOptions{Verbose: a.global.verbose, Color: a.global.color == "always", Max: f.scope.maxFindings}
 		if o.direct == a.stdout {
 			opt.Color, opt.Width = a.colored(), terminalWidth(a.stdout)

@@ -56,7 +56,7 @@ func (j *junitXML) report() {
 	j.w.WriteString(xml.Header)
 	j.open("testsuites", "name", "reprodisk", "tests", fmt.Sprint(len(all)), "failures", fmt.Sprint(failures), "errors", "0")
 	for i, cases := range suites(all) {
-		name := cmp.Or(report.Cut(report.Visible(cases[0].image), maxPath), subject(j.r))
+		name := cmp.Or(report.Cut(report.Visible(cases[0].image), maxPath), Subject(j.r))
 		j.suite(name, cases, i == 0)
 	}
 	j.close("testsuites")

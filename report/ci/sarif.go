@@ -47,7 +47,7 @@ func WriteSARIF(w io.Writer, r *report.Report, src *Source) error {
 		value any
 	}{
 		{"tool", sarifTool{s.driver()}},
-		{"automationDetails", sarifAutomation{"reprodisk/" + strings.ReplaceAll(subject(r), "/", "_") + "/"}},
+		{"automationDetails", sarifAutomation{"reprodisk/" + strings.ReplaceAll(Subject(r), "/", "_") + "/"}},
 		{"invocations", []sarifInvocation{s.invocation(len(list))}},
 		{"columnKind", "utf16CodeUnits"},
 		{"properties", s.properties()},

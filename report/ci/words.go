@@ -114,9 +114,9 @@ func roots(r *report.Report) []*report.Finding {
 	return append(open, allowed...)
 }
 
-// subject is what was compared, by a name that stays: the spec's, or else the
+// Subject is what was compared, by a name that stays: the spec's, or else the
 // image's.
-func subject(r *report.Report) string {
+func Subject(r *report.Report) string {
 	name := r.A.Path
 	if r.Verification != nil && r.Verification.Spec != "" {
 		name = r.Verification.Spec
