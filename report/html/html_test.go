@@ -63,7 +63,8 @@ func TestPagesOfSamples(t *testing.T) {
 
 func TestSameReportSameBytes(t *testing.T) {
 	for name := range samples(t) {
-		if render(t, samples(t)[name]) != render(t, samples(t)[name]) {
+		first, second := samples(t)[name], samples(t)[name]
+		if render(t, first) != render(t, second) {
 			t.Errorf("%s: written differently the second time", name)
 		}
 	}

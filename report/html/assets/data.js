@@ -22,6 +22,10 @@ for (let i = total - 1; i >= 0; i--) {
 const rootOf = new Int32Array(total).fill(-1);
 const followers = new Int32Array(total);
 for (let i = 0; i < total; i++) {
+  if (isRoot(i)) {
+    rootOf[i] = i;
+    continue;
+  }
   const path = [];
   let at = i;
   while (rootOf[at] < 0 && data.parent[at] >= 0 && path.length <= total) {

@@ -73,12 +73,21 @@ function filterRange() {
 // inSight counts the causes of this disk that lie in the part in sight, by
 // column of the drawing.
 function inSight(width) {
-  const image = disk.image;
+  const key = [disk.image, low, high, width].join();
+  if (key !== sightKey) [sightKey, sight] = [key, countSight(width)];
+  return sight;
+}
+
+let sightKey = '';
+let sight = [];
+
+function countSight(width) {
+  const image = strings.indexOf(disk.image);
   const columns = new Uint32Array(width);
   let n = 0;
   for (let i = 0; i < total; i++) {
     const at = data.offset[i];
-    if (!isRoot(i) || at < low || at >= high || strings[data.image[i]] !== image) continue;
+    if (data.parent[i] >= 0 || at < low || at >= high || data.image[i] !== image) continue;
     n++;
     columns[Math.min(width - 1, Math.floor(((at - low) / (high - low)) * width))]++;
   }
@@ -150,10 +159,10 @@ function drawDisk() {
 
 function diskHead(roots) {
   const button = (id, label, title, click, off) => el('button', { type: 'button', id, title, 'aria-label': title, 'data-keep': id, click, disabled: off }, label);
-  const sight = zoomed() ? humanSize(high - low) + ' from ' + (low ? humanSize(low) : 'the start') : 'whole disk';
+  const words = zoomed() ? humanSize(high - low) + ' from ' + (low ? humanSize(low) : 'the start') : 'whole disk';
   return el('div', { class: 'section-head' }, diskTitle(),
     el('div', { class: 'zooms' },
-      el('span', { class: 'dim', id: 'sight', role: 'status' }, sight),
+      el('span', { class: 'dim', id: 'sight', role: 'status' }, words),
       zoomed() && el('button', { type: 'button', id: 'only-sight', 'data-keep': 'only-sight', 'aria-pressed': String(filter.image !== null), click: () => {
         if (filter.image === null) filterRange();
         else {

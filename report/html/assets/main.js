@@ -30,12 +30,19 @@ function clearFilters() {
 }
 
 // choices counts the values of a column, the most frequent first.
-function choices(count, label) {
+function choices(column, label) {
   const seen = new Map();
-  for (let i = 0; i < total; i++) {
-    const v = count(i);
-    if (v !== null) seen.set(v, (seen.get(v) || 0) + 1);
+  let last = null;
+  let run = 0;
+  const add = () => run && seen.set(last, (seen.get(last) || 0) + run);
+  for (let i = 0; i < total; i++) { // neighbours are mostly alike
+    if (column[i] !== last) {
+      add();
+      [last, run] = [column[i], 0];
+    }
+    run++;
   }
+  add();
   return [...seen].sort((x, y) => y[1] - x[1]).map(([v, n]) => [v, label(v) + ' (' + commas(n) + ')']);
 }
 
@@ -51,16 +58,17 @@ function addSelect(key, title, list, number) {
 
 function startFilters() {
   if (total === 0) return;
-  addSelect('cause', 'Any cause', choices((i) => data.cause[i], (v) => data.causes[v]), true);
-  const formats = choices((i) => data.format[i], (v) => strings[v] || 'no format');
+  addSelect('cause', 'Any cause', choices(data.cause, (v) => data.causes[v]), true);
+  const formats = choices(data.format, (v) => strings[v] || 'no format');
   if (formats.length > 1) addSelect('format', 'Any format', formats, true);
-  const places = choices((i) => data.image[i] + ':' + data.partition[i], (v) => {
-    const [image, n] = v.split(':').map(Number);
+  const places = choices(partKeys, (v) => {
+    const image = Math.floor(v / manyPartitions);
+    const n = v % manyPartitions;
     const name = n ? 'partition ' + n : partOf(strings[image], 0) ? 'filesystem' : 'disk itself';
     return (strings[image] ? strings[image] + ' ' : '') + name;
   });
-  if (places.length > 1) addSelect('partition', 'Any partition', places.slice(0, 500));
-  const variations = choices((i) => data.variation[i] || null, (v) => strings[v]);
+  if (places.length > 1) addSelect('partition', 'Any partition', places.slice(0, 500), true);
+  const variations = choices(data.variation, (v) => strings[v]).filter(([v]) => v > 0);
   if (variations.length) addSelect('variation', 'Any variation', [...variations.slice(0, 500), [-1, 'follows none']], true);
   if (data.allowed.some(Boolean)) addSelect('allowed', 'Allowed or not', [['no', 'not allowed'], ['only', 'allowed']]);
   if (followers.some(Boolean)) addSelect('derived', 'Any kind', [['roots', 'causes only'], ['derived', 'consequences']]);

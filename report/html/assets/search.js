@@ -3,6 +3,10 @@
 
 const filter = { text: '', cause: '', format: '', partition: '', variation: '', allowed: '', derived: '', low: 0, high: 0, image: null };
 
+// partKeys has a number for each image's partition.
+const manyPartitions = 2 ** 31;
+const partKeys = data.partition.map((n, i) => data.image[i] * manyPartitions + n);
+
 // match has a 1 for each finding that is asked for; shown also for those
 // above one.
 const match = new Uint8Array(total).fill(1);
@@ -37,7 +41,7 @@ function inColumns(i) {
   const f = filter;
   if (f.cause !== '' && data.cause[i] !== f.cause) return false;
   if (f.format !== '' && data.format[i] !== f.format) return false;
-  if (f.partition !== '' && data.image[i] + ':' + data.partition[i] !== f.partition) return false;
+  if (f.partition !== '' && partKeys[i] !== f.partition) return false;
   if (f.variation !== '' && (f.variation < 0 ? data.variation[i] !== 0 : data.variation[i] !== f.variation)) return false;
   if (f.allowed === 'only' && !data.allowed[i]) return false;
   if (f.allowed === 'no' && data.allowed[rootOf[i]]) return false;
