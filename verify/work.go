@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"syscall"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
 	"github.com/reprodisk/reprodisk/report"
@@ -51,18 +52,41 @@ func newWork(out string) (*work, error) {
 	return w, nil
 }
 
-// remove removes the folder, read-only folders in it included.
+// remove removes the folder.
 func (w *work) remove() {
-	if os.RemoveAll(w.dir) != nil {
-		filepath.WalkDir(w.dir, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				os.Chmod(path, 0o700)
-			}
-			return nil
-		})
-		os.RemoveAll(w.dir)
-	}
+	removeAll(w.dir)
 	w.made.Undo() // none that holds a kept output
+}
+
+// removeAll removes a folder, read-only folders in it included.
+func removeAll(dir string) {
+	if os.RemoveAll(dir) == nil {
+		return
+	}
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			os.Chmod(path, 0o700)
+		}
+		return nil
+	})
+	os.RemoveAll(dir)
+}
+
+// allocated is how many bytes of storage an output takes, holes left out.
+func allocated(path string) int64 {
+	var sum int64
+	filepath.WalkDir(path, func(_ string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return nil
+		}
+		if fi, err := d.Info(); err == nil {
+			if st, ok := fi.Sys().(*syscall.Stat_t); ok {
+				sum += st.Blocks * 512
+			}
+		}
+		return nil
+	})
+	return sum
 }
 
 // mayKeep refuses, before any work, to put an output in the place of something
@@ -70,6 +94,9 @@ func (w *work) remove() {
 func (w *work) mayKeep(j *job) error {
 	if w.out == "" {
 		return nil
+	}
+	if err := replaces(evidencePlace(w.out)); err != nil {
+		return err
 	}
 	fi, err := os.Lstat(w.out)
 	if errors.Is(err, fs.ErrNotExist) {

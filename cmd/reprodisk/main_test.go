@@ -20,9 +20,11 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/verify/sandbox"
 )
 
 func TestMain(m *testing.M) {
+	sandbox.Main()
 	// The stories mostly wait for a clock to move on: more of them can do so at
 	// the same time than there are processors.
 	flag.Set("test.parallel", "8")

@@ -14,6 +14,8 @@ import (
 type verifyOptions struct {
 	out     string
 	check   string
+	again   string
+	worlds  worldFlags
 	digests bool
 	reports reportFlags
 	files   forensicFlags
@@ -33,35 +35,47 @@ func (a *app) verifyCommand() *cobra.Command {
                            folder of images) to "$out", a path that does not
                            exist yet; TMPDIR is a folder of the run's own
   verify --check DIR SPEC  one more build, compared with an earlier result
+  verify --again FILE      both builds of an earlier verification once more, in
+                           the worlds that they had
 
-The second run starts more than two seconds after the first has ended, so that
-a builder that writes the time into its image is found out. The two runs are not
-isolated from this machine.
+Each build runs in a sandbox. It sees this machine read-only, may write to $out
+and TMPDIR only, and has no network. The second one has another clock, time zone,
+locale, host name, directory order and so on than the first: whatever a builder
+takes from its surroundings shows. --vary chooses what is varied, --attribute
+finds out by more builds what each difference follows.
 
-With -o the first output is kept as DIR and a second one that differs as
-DIR.check. --check keeps a rebuild that differs as DIR.check. An older DIR.check
-is removed.
+With -o the first output is kept as DIR, a second one that differs as DIR.check,
+and what is known of both builds as DIR.buildinfo.json. --check keeps a rebuild
+that differs as DIR.check. Older ones are replaced.
 Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 		Example: `  reprodisk verify appliance.yaml
   reprodisk verify -o result --json report.json appliance.yaml
-  reprodisk verify -- sh -c 'make image && cp build/disk.img "$out"'
+  reprodisk verify --attribute -- sh -c 'make image && cp build/disk.img "$out"'
+  reprodisk verify --vary all,-locale -- ./build.sh
+  reprodisk verify --pin --repeat 100 -- ./build.sh
   reprodisk verify --check result appliance.yaml`,
-		Args: verifyArgs,
+		Args: o.args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.check != "" && o.out != "" {
 				return usageError(cmd, "--check and -o do not go together: the result that is checked stays where it is")
 			}
-			for _, name := range []string{"check", "output"} {
+			for _, name := range []string{"check", "output", "again"} {
 				if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
-					return usageError(cmd, "--%s: the name of the folder is empty", name)
+					return usageError(cmd, "--%s: the name is empty", name)
 				}
 			}
-			return a.verify(cmd.Context(), &o, args, cmd.ArgsLenAtDash() >= 0)
+			opt, err := o.worlds.options(cmd)
+			if err != nil {
+				return err
+			}
+			return a.verify(cmd.Context(), &o, opt, args, cmd.ArgsLenAtDash() >= 0)
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVarP(&o.out, "output", "o", "", "keep the first output as `DIR`, a second that differs as\nDIR.check")
 	flags.StringVar(&o.check, "check", "", "build once, and compare with the earlier result in `DIR`")
+	flags.StringVar(&o.again, "again", "", "repeat the verification that `FILE`, a buildinfo.json, tells of")
+	o.worlds.add(flags)
 	addDigestsFlag(flags, &o.digests)
 	o.log.add(flags)
 	o.reports.add(flags)
@@ -69,7 +83,15 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	return cmd
 }
 
-func verifyArgs(cmd *cobra.Command, args []string) error {
+// args checks the arguments: a spec, a command, or neither where an earlier run
+// is repeated.
+func (o *verifyOptions) args(cmd *cobra.Command, args []string) error {
+	if o.again != "" {
+		if len(args) > 0 || o.check != "" {
+			return usageError(cmd, "--again repeats what %s tells of; leave out %s", o.again, append(args, "--check")[0])
+		}
+		return nil
+	}
 	switch dash := cmd.ArgsLenAtDash(); {
 	case dash > 0:
 		return usageError(cmd, "%q stands before the --: give a spec, or a command behind the --", args[0])
@@ -83,7 +105,7 @@ func verifyArgs(cmd *cobra.Command, args []string) error {
 	return wants("SPEC")(cmd, args)
 }
 
-func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, command bool) error {
+func (a *app) verify(ctx context.Context, o *verifyOptions, opt verify.Options, args []string, command bool) error {
 	if err := o.reports.open(a); err != nil {
 		return err
 	}
@@ -96,7 +118,7 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 		return err
 	}
 	defer o.log.close()
-	opt := verify.Options{Out: o.out, Digests: o.digests || o.files.digests(), Progress: o.log.tee(a.progress.show)}
+	opt.Out, opt.Digests, opt.Progress = o.out, o.digests || o.files.digests(), o.log.tee(a.progress.show)
 	opt.Compared = func(ctx context.Context, r *report.Report, pathA, pathB string) error {
 		return o.files.examine(ctx, a, r, pathA, pathB, o.reports.scope.partition, split.OpenOptions{}, false)
 	}
@@ -106,6 +128,8 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 	var res *verify.Result
 	var err error
 	switch {
+	case o.again != "":
+		res, err = verify.Again(ctx, o.again, opt)
 	case command && o.check != "":
 		res, err = verify.CheckCommand(ctx, o.check, args, opt)
 	case command:
@@ -121,6 +145,9 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, args []string, comma
 			above{a.progress, a.stderr}.Write([]byte(failed.Tail))
 		}
 		return err
+	}
+	if opt.Attribute && res.Report.Verification.Attribution == nil && len(res.Report.Findings) == 0 {
+		a.warn("--attribute: there is no difference to attribute")
 	}
 	sign(res.Report)
 	return o.reports.write(a, res.Report)

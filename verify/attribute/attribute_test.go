@@ -435,3 +435,24 @@ func (b broken) Build(ctx context.Context, w world.World, watch bool) (*Output, 
 	}
 	return b.lab.Build(ctx, w, watch)
 }
+
+// TestLeastFindsTheSet: for every property "holds these".
+func TestLeastFindsTheSet(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		all := world.Names()[:1+rnd.IntN(len(world.Names()))]
+		want := slices.Clone(all)
+		rnd.Shuffle(len(want), func(i, j int) { want[i], want[j] = want[j], want[i] })
+		want = want[:1+rnd.IntN(min(3, len(want)))]
+		tries := 0
+		got, err := Least(context.Background(), all, func(_ context.Context, some []world.Name) (bool, error) {
+			tries++
+			return !slices.ContainsFunc(want, func(n world.Name) bool { return !slices.Contains(some, n) }), nil
+		})
+		slices.Sort(got)
+		slices.Sort(want)
+		if err != nil || !slices.Equal(got, want) || tries > 80 {
+			t.Fatalf("of %v: got %v, want %v, after %d tries (%v)", all, got, want, tries, err)
+		}
+	}
+}

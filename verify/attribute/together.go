@@ -124,43 +124,53 @@ func ignoreFailure(err error) error {
 }
 
 // least finds a set of variations that changes a root and of which none can be
-// left out: Zeller's ddmin, with the whole set known to change it.
+// left out.
 func (s *search) least(ctx context.Context, set []world.Name, root int) ([]world.Name, error) {
+	return Least(ctx, set, func(ctx context.Context, some []world.Name) (bool, error) {
+		o, err := s.jointly(ctx, some)
+		if o == nil || err != nil {
+			return false, err
+		}
+		_, ok := o.touched[root]
+		return ok, nil
+	})
+}
+
+// Least makes a set, which has a property, as small as it can be with it: none
+// of what is left can be left out. It is Zeller's and Hildebrandt's ddmin.
+func Least(ctx context.Context, set []world.Name, has func(context.Context, []world.Name) (bool, error)) ([]world.Name, error) {
 	for parts := 2; len(set) >= 2; {
 		size := (len(set) + parts - 1) / parts
-		shrunk := false
-		for at := 0; at < len(set) && !shrunk; at += size {
+		var smaller []world.Name
+		next := min(2*parts, len(set))
+	search:
+		for at := 0; at < len(set); at += size {
 			chunk := set[at:min(at+size, len(set))]
 			rest := slices.Concat(set[:at], set[at+len(chunk):])
 			for k, some := range [][]world.Name{chunk, rest} {
 				if k == 1 && parts == 2 {
 					continue // the rest of the one part is the other part
 				}
-				o, err := s.jointly(ctx, some)
+				ok, err := has(ctx, some)
 				if err != nil {
 					return nil, err
 				}
-				if o == nil {
-					continue
-				}
-				if _, ok := o.touched[root]; ok {
-					if k == 0 {
-						parts = 2
-					} else {
-						parts = max(parts-1, 2)
+				if ok {
+					smaller, next = some, 2
+					if k == 1 {
+						next = max(parts-1, 2)
 					}
-					set, shrunk = some, true
-					break
+					break search
 				}
 			}
 		}
-		if shrunk {
-			continue
+		switch {
+		case smaller != nil:
+			set = smaller
+		case parts >= len(set):
+			return set, nil
 		}
-		if parts >= len(set) {
-			break
-		}
-		parts = min(2*parts, len(set))
+		parts = next
 	}
 	return set, nil
 }
