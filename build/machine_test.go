@@ -62,15 +62,19 @@ type machine struct {
 	image     string
 	efi       bool
 	variables string // of the firmware; empty: OVMF's own, without boot options
+	device    string // the disk; empty: virtio-blk-pci, for which most kernels need a module
 }
 
 // start runs the machine until it turns itself off, and returns what it said.
 func (m machine) start(t testing.TB) string {
 	t.Helper()
 	serial := filepath.Join(t.TempDir(), "serial")
+	if m.device == "" {
+		m.device = "virtio-blk-pci"
+	}
 	args := []string{
 		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-no-reboot", "-snapshot",
-		"-serial", "file:" + serial, "-drive", "if=none,id=d0,format=raw,file=" + m.image, "-device", "virtio-blk-pci,drive=d0",
+		"-serial", "file:" + serial, "-drive", "if=none,id=d0,format=raw,file=" + m.image, "-device", m.device + ",drive=d0",
 	}
 	if m.efi {
 		vars := filepath.Join(t.TempDir(), "vars.fd")

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/pprof"
 	"strings"
 	"syscall"
@@ -31,7 +32,8 @@ type job struct {
 	Umask     int
 	Host      string // a name for the host, in a namespace of its own
 	Digest    bool
-	Profile   string // where to write a profile of the processor's time
+	Also      []string // more specs, built after it; of their images only digests stay
+	Profile   string   // where to write a profile of the processor's time
 
 	dir string   // working folder
 	env []string // beside the test's own
@@ -43,7 +45,8 @@ type done struct {
 	Layout  partition.Layout
 	Image   string
 	Digest  string
-	Seconds float64 // of Build alone
+	Also    []string // digests
+	Seconds float64  // of Build alone
 	Err     string
 
 	peak int64 // bytes of memory at most
@@ -91,23 +94,44 @@ func (d *done) do(j job) error {
 		defer pprof.StopCPUProfile()
 	}
 	start := time.Now()
-	text, err := os.ReadFile(j.Spec)
-	if err != nil {
-		return err
-	}
-	s, err := spec.Parse(j.Spec, text)
-	if err != nil {
-		return err
-	}
-	r, err := Build(context.Background(), s, Options{OutDir: j.Out, SourceDateEpoch: j.Epoch})
+	r, err := j.build(j.Spec, j.Out)
 	if err != nil {
 		return err
 	}
 	d.Layout, d.Image, d.Seconds = r.Layout, r.Image, time.Since(start).Seconds()
 	if j.Digest {
-		d.Digest, err = meaning(r.Image)
+		if d.Digest, err = meaning(r.Image); err != nil {
+			return err
+		}
 	}
-	return err
+	for _, path := range j.Also {
+		out := filepath.Join(j.Out, "also")
+		r, err := j.build(path, out)
+		if err != nil {
+			return err
+		}
+		digest, err := meaning(r.Image)
+		if err != nil {
+			return err
+		}
+		d.Also = append(d.Also, digest)
+		if err := os.RemoveAll(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j job) build(path, out string) (Result, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Result{}, err
+	}
+	s, err := spec.Parse(path, text)
+	if err != nil {
+		return Result{}, err
+	}
+	return Build(context.Background(), s, Options{OutDir: out, SourceDateEpoch: j.Epoch})
 }
 
 // run does a job, of the binary at the given path or of the test's own.

@@ -5,52 +5,24 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/internal/judge/nixstore"
 )
 
-// What a closure comes to, in each layout: tools and the real Nix find nothing
-// wrong with the mounted image, and a second build from a registration in place
-// of the store's database has the same bytes.
-func TestNixClosure(t *testing.T) {
+// TestRegistrationOrDatabase: a closure from a registration and one from the
+// store's database give the same bytes.
+func TestRegistrationOrDatabase(t *testing.T) {
 	s := nixstore.Make(t, nixstore.Config{})
 	dir := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(dir, "registration"), []byte(s.Registration(t, s.Toplevel, s.Channel)), 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "c.nix"), []byte("{ }\n"), 0o644))
-	tables := []string{"none", "legacy", "legacy+gpt", "efi", "hybrid", "efixbootldr"}
-	if testing.Short() {
-		tables = tables[1:2]
-	}
-	for _, table := range tables {
-		t.Run(table, func(t *testing.T) {
-			text := fmt.Sprintf("system: %s\nchannel: %s\nstoreRoot: %s\nconfigFile: c.nix\npartitionTableType: %s\nbootLoader: none\nadditionalSpace: 32M\n",
-				s.Toplevel, s.Channel, s.Root, table)
-			var results []Result
-			for _, more := range []string{"", "registration: registration\n"} {
-				sp, err := spec.Parse(filepath.Join(dir, "s.yaml"), []byte(text+more))
-				must(t, err)
-				r, err := Build(context.Background(), sp, Options{OutDir: t.TempDir()})
-				must(t, err)
-				results = append(results, r)
-			}
-			judge.Must(t, "cmp", results[0].Image, results[1].Image)
-			folder, umount := mountRoot(t, results[0].Image, results[0].Layout.Root())
-			in := nixstore.Store{Root: filepath.Join(t.TempDir(), "root")}
-			judge.Must(t, "rsync", "-aH", folder+"/", in.Root+"/")
-			umount()
-			_, said, err := in.Try(t, "", "nix-store", "--verify", "--check-contents")
-			if err != nil || strings.Contains(said, "modified") || strings.Contains(said, "missing") {
-				t.Error(said, err)
-			}
-			if got := len(strings.Fields(in.Run(t, "", "nix-store", "--query", "--requisites", s.Toplevel))); got != 6 {
-				t.Errorf("the system has %d paths", got)
-			}
-		})
-	}
+	a := build(t, dir, closureSpec(s, s.Root, "legacy", format.Raw, false), filepath.Join(dir, "a"))
+	b := build(t, dir, closureSpec(s, s.Root, "legacy", format.Raw, true), filepath.Join(dir, "b"))
+	judge.Must(t, "cmp", a.Image, b.Image)
 }
 
 // The store alone is what stands at the root.
@@ -76,5 +48,45 @@ func TestOnlyNixStore(t *testing.T) {
 	}
 	if label := judge.Must(t, "blkid", "-p", "-o", "value", "-s", "LABEL", r.Image); label != "nix-store\n" {
 		t.Error(label)
+	}
+}
+
+// TestClosureBoots: a machine reaches the init of a closure, off the disk on
+// which that lies, by a BIOS and by EFI firmware.
+func TestClosureBoots(t *testing.T) {
+	if testing.Short() {
+		t.Skip("machines take half a minute")
+	}
+	dir := t.TempDir()
+	first := filepath.Join(dir, "initrd")
+	must(t, os.WriteFile(first, initrd(t), 0o644))
+	s := nixstore.Make(t, nixstore.Config{Kernel: kernel(t), Initrd: first})
+	file := func(name string) string { // of the system, on this machine
+		target, err := os.Readlink(filepath.Join(s.Root, s.Toplevel, name))
+		must(t, err)
+		return filepath.Join(s.Root, target)
+	}
+	params := func(root string) string {
+		return "console=ttyS0 panic=-1 no_timer_check root=/dev/nvme0n1p" + root + " init=" + s.Toplevel + "/init"
+	}
+	head := fmt.Sprintf("system: %s\nchannel: %s\nstoreRoot: %s\nadditionalSpace: 16M\nbootSize: 120M\n", s.Toplevel, s.Channel, s.Root)
+	for _, c := range []struct{ layout, firmware, text string }{
+		{
+			"hybrid", "BIOS",
+			"bootLoader: grub-bios\ngrub:\n  modulesDir: " + judge.File(t, grubBIOS) + "\n  configText: |\n    search --label nixos --set=root\n    linux " +
+				s.Toplevel + "/kernel " + params("3") + "\n    initrd " + s.Toplevel + "/initrd\n    boot\n",
+		},
+		{
+			"efi", "EFI",
+			"bootLoader: systemd-boot\nsystemdBoot:\n  efi: " + judge.File(t, sdBoot) + "\n  timeout: 0\n  entries:\n    - name: nixos\n      linux: " +
+				file("kernel") + "\n      initrd: [" + file("initrd") + "]\n      options: " + params("2") + "\n",
+		},
+	} {
+		t.Run(c.layout+" by "+c.firmware, func(t *testing.T) {
+			t.Parallel()
+			r := build(t, dir, head+"partitionTableType: "+c.layout+"\n"+c.text, filepath.Join(dir, c.layout))
+			said := machine{image: r.Image, efi: c.firmware == "EFI", device: "nvme,serial=disk"}.start(t)
+			reaches(t, said, c.firmware, "REPRODISK: "+s.Toplevel+"/init runs as process 1 and finds record 0 of "+s.Data)
+		})
 	}
 }

@@ -11,7 +11,7 @@ let
 
   tools = make "tools-1.0" { } ''
     $busybox mkdir -p $out/bin
-    for name in sh ls cat echo mount; do $busybox ln -s $busybox $out/bin/$name; done
+    for name in sh ls cat echo mount poweroff; do $busybox ln -s $busybox $out/bin/$name; done
   '';
   # Refers to itself, and holds a hard link.
   data = make "data-1.0" { } ''
@@ -31,14 +31,18 @@ let
     { echo "#!$tools/bin/sh"; echo "$tools/bin/echo activating, data in $data"; } > $out
     $busybox chmod 755 $out
   '';
-  toplevel = make "nixos-system-demo-23.11demo" { inherit tools activate boot; } ''
+  toplevel = make "nixos-system-demo-23.11demo" { inherit tools data activate boot; } ''
     $busybox mkdir -p $out/bin
     $busybox ln -s $activate $out/activate
     $busybox ln -s $tools $out/sw
     $busybox ln -s $boot/bzImage $out/kernel
     $busybox ln -s $boot/initrd $out/initrd
     $busybox cp $boot/params $out/kernel-params
-    $busybox ln -s $tools/bin/sh $out/init
+    { echo "#!$tools/bin/sh"
+      echo "$tools/bin/echo \"REPRODISK: $out/init runs as process \$\$ and finds \$($tools/bin/cat $data/share/hardlink)\""
+      echo "exec $tools/bin/poweroff -f"
+    } > $out/init
+    $busybox chmod 755 $out/init
     $busybox echo -n 23.11demo > $out/nixos-version
     { echo "#!$tools/bin/sh"; echo "$tools/bin/echo would switch to $out"; } > $out/bin/switch-to-configuration
     $busybox chmod 755 $out/bin/switch-to-configuration
