@@ -43,7 +43,7 @@ func WriteJSON(w io.Writer, r *Report) error {
 	if err := enc.Encode(&c); err != nil {
 		return fmt.Errorf("report as JSON: %w", err)
 	}
-	_, err := w.Write(escapeJSON(buf.Bytes()))
+	_, err := w.Write(EscapeJSON(buf.Bytes()))
 	return err
 }
 
@@ -123,10 +123,10 @@ func fixAll(list []string) []string {
 	return list
 }
 
-// escapeJSON escapes the characters that JSON allows in a string and a
+// EscapeJSON escapes the characters that JSON allows in a string and a
 // terminal acts on: DEL, C1 controls, changes of the writing direction. All
 // that is not ASCII is inside of strings.
-func escapeJSON(b []byte) []byte {
+func EscapeJSON(b []byte) []byte {
 	out := make([]byte, 0, len(b))
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])
@@ -173,7 +173,7 @@ func decode(dec *json.Decoder) (*Report, error) {
 		"schema": &r.Schema, "tool": &r.Tool, "a": &r.A, "b": &r.B, "verdict": &r.Verdict,
 		"differing_bytes": &r.DifferingBytes, "explained_bytes": &r.ExplainedBytes,
 		"root_findings": &r.RootFindings, "warnings": &r.Warnings, "verification": &r.Verification,
-		"policy": &r.Policy,
+		"policy": &r.Policy, "only_partition": &r.OnlyPartition,
 	}
 	if err := expect(dec, '{'); err != nil {
 		return nil, err

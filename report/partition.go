@@ -44,6 +44,7 @@ func (r *Report) KeepPartition(n int) error {
 		}
 	}
 	r.Partitions = partitions
+	r.OnlyPartition = &n
 	return r.Finish()
 }
 

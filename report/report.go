@@ -30,6 +30,8 @@ type Report struct {
 
 	Verification *Verification `json:"verification,omitempty"` // how the images were built, where verify built them
 	Policy       *Policy       `json:"policy,omitempty"`       // what was allowed to differ, where that was judged
+
+	OnlyPartition *int `json:"only_partition,omitempty" jsonschema:"minimum=0"` // the number of the only partition that is reported, where others are left out
 }
 
 // Tool is the program that made a report.

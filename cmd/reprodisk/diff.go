@@ -39,7 +39,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble.`,
 				return err
 			}
 			defer log.close()
-			opt := compare.Options{Progress: log.tee(a.progress.show), Open: open, Digests: digests || files.digests()}
+			opt := compare.Options{Progress: log.tee(a.progress.show), Open: open, Digests: digests || files.digests() || reports.attest.asked()}
 			if askDiffoscope {
 				program, err := diffoscope.Find()
 				if err != nil {

@@ -18,6 +18,7 @@ type reportFlags struct {
 	text, json, markdown string
 	html                 string
 	ci                   ciFlags
+	attest               attestFlag
 	scope                scopeFlags
 	set                  *pflag.FlagSet
 	outputs              []reportOutput
@@ -44,6 +45,7 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.markdown, "markdown", "", "write the report as Markdown to `FILE`")
 	flags.StringVar(&f.html, "html", "", "write the report as one self-contained web page to `FILE`")
 	f.ci.add(flags)
+	f.attest.add(flags)
 	f.scope.add(flags)
 }
 
@@ -70,7 +72,7 @@ func (f *reportFlags) open(a *app) error {
 		}},
 	}
 	forms = append(forms, f.ci.forms()...)
-	asked := false
+	asked := f.attest.file == "-" // two of them there would be one heap
 	for _, form := range forms {
 		asked = asked || f.set.Changed(form.flag)
 	}
@@ -96,6 +98,10 @@ func (f *reportFlags) open(a *app) error {
 		}
 		f.outputs = append(f.outputs, reportOutput{o, render})
 	}
+	if err := f.attest.open(a, f.scope.partition); err != nil {
+		f.discard()
+		return err
+	}
 	return nil
 }
 
@@ -104,6 +110,7 @@ func (f *reportFlags) discard() {
 	for _, o := range f.outputs {
 		o.discard()
 	}
+	f.attest.discard()
 }
 
 // write renders the report everywhere and gives the outcome of the command.
@@ -125,6 +132,9 @@ func (f *reportFlags) write(a *app, r *report.Report) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := f.attest.write(a, r); err != nil {
+		return err
 	}
 	if err := f.ci.write(a, r, f.scope.maxFindings); err != nil {
 		return err

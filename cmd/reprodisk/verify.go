@@ -118,7 +118,7 @@ func (a *app) verify(ctx context.Context, o *verifyOptions, opt verify.Options, 
 		return err
 	}
 	defer o.log.close()
-	opt.Out, opt.Digests, opt.Progress = o.out, o.digests || o.files.digests(), o.log.tee(a.progress.show)
+	opt.Out, opt.Digests, opt.Progress = o.out, o.digests || o.files.digests() || o.reports.attest.asked(), o.log.tee(a.progress.show)
 	opt.Compared = func(ctx context.Context, r *report.Report, pathA, pathB string) error {
 		return o.files.examine(ctx, a, r, pathA, pathB, o.reports.scope.partition, split.OpenOptions{}, false)
 	}
