@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,7 +34,7 @@ func (o *orders) mountDev(*layout) error {
 			return pathError("/dev/"+name, err)
 		}
 	}
-	for _, name := range []string{"shm", "pts", "mqueue"} {
+	for _, name := range []string{"shm", "pts", "mqueue", path.Base(pristine)} {
 		if err := os.Mkdir(at+"/"+name, 0o755); err != nil {
 			return pathError("/dev/"+name, err)
 		}

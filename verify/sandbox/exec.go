@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/verify/sandbox/supervise"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -57,6 +58,11 @@ func (o *execOrders) exec() error {
 	for _, err := range []error{err1, err2, err3} {
 		if err != nil {
 			return fmt.Errorf("sandbox: the command or its environment holds a zero byte")
+		}
+	}
+	if o.Traced {
+		if err := supervise.Prepare(os.NewFile(execHelloFD, "supervisor")); err != nil {
+			return fmt.Errorf("sandbox: %w", err)
 		}
 	}
 	for s := 1; s < 65; s++ {

@@ -12,11 +12,20 @@ import (
 // maxLoad bounds the processes of World.Load.
 const maxLoad = 256
 
-// startLoad starts processes that compete with the build for its processors.
-// They end with the thread that calls this, at the latest.
-func (s *session) startLoad() (stop func(), err error) {
-	var pids []int
-	stop = func() {
+// startLoad starts processes that compete with the build for its processors,
+// on a thread of their own: that of the build has no other children. They end
+// with this program, at the latest.
+func startLoad(n int) (stop func(), err error) {
+	if n == 0 {
+		return func() {}, nil
+	}
+	started, ended, over := make(chan error), make(chan struct{}), make(chan struct{})
+	go onThread(func() {
+		defer close(over)
+		pids, err := loads(n)
+		if started <- err; err == nil {
+			<-ended
+		}
 		for _, pid := range pids {
 			unix.Kill(pid, unix.SIGKILL)
 			for {
@@ -25,17 +34,24 @@ func (s *session) startLoad() (stop func(), err error) {
 				}
 			}
 		}
+	})
+	if err := <-started; err != nil {
+		<-over
+		return nil, err
 	}
+	return func() { close(ended); <-over }, nil
+}
+
+func loads(n int) (pids []int, err error) {
 	attr := &syscall.ProcAttr{Dir: "/", Env: stageEnv(Isolated), Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL, Setsid: true}}
-	for range s.req.World.Load {
+	for range n {
 		pid, err := syscall.ForkExec("/proc/self/exe", []string{loadName}, attr)
 		if err != nil {
-			stop()
-			return nil, fmt.Errorf("%s: %w", world.Load, err)
+			return pids, fmt.Errorf("%s: %w", world.Load, err)
 		}
 		pids = append(pids, pid)
 	}
-	return stop, nil
+	return pids, nil
 }
 
 // loadStage keeps a processor busy, and its caches.

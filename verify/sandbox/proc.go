@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/verify/world"
 )
 
 const procFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -23,7 +25,7 @@ func (o *orders) mountProc(*layout) error {
 		return fmt.Errorf("sandbox isolated: cannot mount /proc: %w", err)
 	}
 	if !o.rootOutside() {
-		return nil
+		return o.mountPristine()
 	}
 	for _, name := range procWritable {
 		p := at + "/" + name
@@ -38,6 +40,22 @@ func (o *orders) mountProc(*layout) error {
 		}
 	}
 	return nil
+}
+
+// pristine is where a second /proc lies when files are bound over the first.
+const pristine = "/dev/.proc"
+
+// mountPristine mounts a second /proc that nothing is bound over: without one,
+// the kernel refuses a /proc of their own to sandboxes inside of this one (bwrap,
+// Nix's, ours), for they would uncover what ours hides. Where the build has the
+// number that root has on the machine it must not get such a /proc, which
+// would be writable for it.
+func (o *orders) mountPristine() error {
+	w := &o.World
+	if w.CPUs == 0 && w.Kernel == (world.Kernel{}) && w.Memory == 0 {
+		return nil
+	}
+	return mount("/proc for sandboxes inside", "proc", newRoot+pristine, "proc", procFlags, "")
 }
 
 // rootOutside tells whether some process of the build has the number that root

@@ -73,6 +73,7 @@ type Result struct {
 	Applied    []world.Name          // the parts of the world that were made
 	NotApplied map[world.Name]string // those that were not, with why
 	Partly     map[world.Name]string // of those in Applied, what they leave out
+	Notes      []string              // what did not go as the build wanted, a line each: that a debugger was denied its work
 	Limits     []string              // limits that were asked for and could not be kept, or only in part, with why
 	Duration   time.Duration         // of the command, without the sandbox's start
 }

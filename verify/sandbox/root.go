@@ -52,7 +52,10 @@ func (o *orders) makeRoot() error {
 	if err := l.build(newRoot, oldRoot); err != nil {
 		return err
 	}
-	for _, step := range []func(*layout) error{o.mountScratch, o.mountDev, o.mountProc, o.mountSys, o.mountBuild, o.mountVisible, o.mountUsers} {
+	for _, step := range []func(*layout) error{
+		o.mountScratch, o.mountDev, o.mountProc, o.mountSys, o.mountBuild, o.mountVisible,
+		o.mountOverlay, o.mountUsers, o.mountFacts,
+	} {
 		if err := step(l); err != nil {
 			return err
 		}
@@ -332,7 +335,11 @@ func (o *orders) mountVisible(*layout) error {
 			os.Symlink(t, newRoot+p) // NixOS's links into its store
 			continue
 		}
-		if err := bindAt(oldRoot+p, newRoot+p); err != nil {
+		source := p
+		if real := o.Real[p]; real != "" {
+			source = real
+		}
+		if err := bindAt(oldRoot+source, newRoot+p); err != nil {
 			return err
 		}
 		if err := readOnly(p, newRoot+p); err != nil {

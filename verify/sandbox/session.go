@@ -2,20 +2,19 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
-	"sync/atomic"
-	"syscall"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/verify/sandbox/supervise"
+	"github.com/reprodisk/reprodisk/verify/world"
 )
 
 // session is one run, on the caller's side.
@@ -56,6 +55,12 @@ func (s *session) plan() {
 		Level: r.Level, World: *w, Build: w.BuildPath, Dir: r.Dir, Overlay: r.Overlay,
 		Inputs: r.Inputs, Extra: r.Extra, OutDir: r.OutDir, Network: r.Network, DiskLimit: r.Limits.Disk,
 	}
+	o.Real = map[string]string{}
+	for _, p := range append(append([]string{r.Path}, r.Inputs...), r.Extra...) {
+		if real, err := filepath.EvalSymlinks(p); err == nil && real != p {
+			o.Real[p] = real
+		}
+	}
 	if o.Build == "" {
 		o.Build = DefaultBuildPath
 	}
@@ -72,8 +77,28 @@ func (s *session) plan() {
 	o.IDs = planIDs(w.User, os.Geteuid(), os.Getegid(), ownIDs, subIDs)
 	o.Exec = execOrders{
 		Path: r.Path, Args: r.Args, Dir: o.Dir, World: *w, Limits: r.Limits, Watch: r.Watch,
-		Env: environment(r, o.Build), Keep: r.Level == None,
+		Env: environment(r, o.Build), Keep: r.Level == None, Traced: traced(r),
 	}
+	s.res.NotApplied = Can(r.Level, w)
+	s.res.Partly = partly(r.Level, w)
+	for _, n := range chosen(w) {
+		if s.res.NotApplied[n] == "" {
+			s.res.Applied = append(s.res.Applied, n)
+		}
+	}
+}
+
+// traced tells whether the build is to be supervised.
+func traced(r *Request) bool {
+	w := r.World
+	switch r.Level {
+	case Supervised:
+		return true
+	case Isolated:
+		w.Host = world.Host{} // the namespace's
+		return r.Watch || supervise.Needed(&w) && len(supervise.Unsupported(&w)) == 0
+	}
+	return false
 }
 
 // makeFolders makes the build folder where it is not on tmpfs.
@@ -111,51 +136,91 @@ func (s *session) removeFolders() {
 }
 
 // run starts init, waits for its end, and reads its report. It is called on a
-// thread of its own.
+// thread of its own, which has no other child.
 func (s *session) run(ctx context.Context) error {
+	began := time.Now()
+	relieve, err := startLoad(s.req.World.Load)
+	if err != nil {
+		return err
+	}
+	defer relieve()
 	c, err := s.start()
 	if err != nil {
 		return err
 	}
 	defer c.close()
-	relieve, err := s.startLoad()
-	if err != nil {
-		c.kill()
-		c.wait()
-		return err
-	}
-	defer relieve()
-	watched, stop := c.watch(ctx, s.req.Limits.Wall)
-	if err := tell(c.orders, &s.orders); err != nil && !errors.Is(err, unix.EPIPE) {
-		c.kill()
-	}
+	inner, why, stop := c.watch(ctx, s.req.Limits.Wall)
 	outcomes := make(chan *outcome, 1)
-	go func() { outcomes <- c.hear() }()
-	ws, err := c.wait()
-	stop()
-	if err != nil {
-		return err
+	go func() {
+		if tell(c.orders, &s.orders) != nil {
+			c.kill() // it is gone, or as good as that
+		}
+		outcomes <- c.hear()
+	}()
+	var ws unix.WaitStatus
+	var refused string
+	if s.orders.Exec.Traced {
+		ws, refused, err = s.supervise(inner, c, began)
+	} else {
+		ws, err = c.wait()
 	}
+	stop()
 	out := <-outcomes
-	s.res.Why = *watched
+	s.res.Why = *why
 	switch {
 	case s.res.Why != "" || ctx.Err() != nil:
 		return nil
+	case refused != "":
+		s.res.Why = refused
+		return nil
+	case err != nil:
+		return err
 	case out == nil:
 		return fmt.Errorf("sandbox: ended before its report (%s)", statusText(ws))
 	case out.Error != "":
 		return errors.New(out.Error)
 	}
 	s.res.Duration = time.Duration(out.Nanosecs)
-	s.res.NotApplied = Can(s.req.Level, &s.req.World)
-	for _, n := range set(&s.req.World) {
-		if s.res.NotApplied[n] == "" {
-			s.res.Applied = append(s.res.Applied, n)
-		}
-	}
 	s.ended(unix.WaitStatus(out.Status))
 	s.found, s.res.Problem = out.Found, out.Problem
 	return nil
+}
+
+// supervise runs the supervisor on this thread until init ends.
+func (s *session) supervise(ctx context.Context, c *child, began time.Time) (unix.WaitStatus, string, error) {
+	var own []uint64
+	conn := c.hello
+	c.hello = nil // it closes it
+	res, err := supervise.Run(ctx, supervise.Options{
+		World: &s.req.World, Conn: conn, Leader: c.pid, Start: began, Watch: s.req.Watch, Hostname: !c.spaces,
+		Inside: func(dev uint64) bool {
+			if own == nil {
+				own = s.devices(c.pid)
+			}
+			return slices.Contains(own, dev)
+		},
+	})
+	s.res.Asked, s.res.Notes = res.Asked, res.Notes
+	return res.Status, res.Refused, err
+}
+
+// devices are the device numbers of the filesystems that a sandbox has of its
+// own: the build folder's and that of the temporary folders.
+func (s *session) devices(pid int) []uint64 {
+	root := ""
+	paths := []string{s.orders.Build}
+	if s.req.Level == Isolated {
+		root = fmt.Sprintf("/proc/%d/root", pid)
+		paths = append(paths, "/tmp")
+	}
+	devs := []uint64{}
+	for _, p := range paths {
+		var st unix.Stat_t
+		if unix.Stat(root+p, &st) == nil {
+			devs = append(devs, uint64(st.Dev))
+		}
+	}
+	return devs
 }
 
 // ended enters how the command ended.
@@ -178,152 +243,4 @@ func statusText(ws unix.WaitStatus) string {
 		return unix.SignalName(ws.Signal())
 	}
 	return fmt.Sprintf("exit status %d", ws.ExitStatus())
-}
-
-// child is init, as the caller's side has it.
-type child struct {
-	pid    int
-	pidfd  int
-	spaces bool     // it is pid 1 of a namespace: all end with it
-	orders *os.File // to it
-	report *os.File // from it
-	life   *os.File // closed: it ends everything
-	hello  *os.File // from exec, where it is traced
-	dead   atomic.Bool
-}
-
-// start starts init.
-func (s *session) start() (c *child, err error) {
-	c = &child{pidfd: -1, spaces: s.req.Level == Isolated}
-	var theirs []*os.File
-	defer func() {
-		for _, f := range theirs {
-			f.Close()
-		}
-		if err != nil {
-			c.close()
-		}
-	}()
-	open := func(f *os.File, e error) *os.File {
-		if e != nil && err == nil {
-			err = fmt.Errorf("sandbox: %w", e)
-		}
-		theirs = append(theirs, f)
-		return f
-	}
-	pipe := func() (r, w *os.File) {
-		r, w, e := os.Pipe()
-		open(nil, e)
-		return r, w
-	}
-	null := open(os.Open(os.DevNull))
-	self := open(os.Open("/proc/self/exe"))
-	out := open(os.Open(s.req.OutDir))
-	ordersR, ordersW := pipe()
-	reportR, reportW := pipe()
-	lifeR, lifeW := pipe()
-	c.orders, c.report, c.life = ordersW, reportR, lifeW
-	theirs = append(theirs, ordersR, reportW, lifeR)
-	if err != nil {
-		return c, err
-	}
-	files := []uintptr{
-		null.Fd(), s.stdout.Fd(), s.stderr.Fd(),
-		ordersR.Fd(), self.Fd(), out.Fd(), reportW.Fd(), lifeR.Fd(),
-	}
-	attr := &syscall.ProcAttr{Dir: "/", Env: stageEnv(s.req.Level), Files: files, Sys: &syscall.SysProcAttr{
-		Setsid: true, PidFD: &c.pidfd,
-	}}
-	if s.req.Level == Isolated {
-		err = s.startIsolated(c, attr)
-	} else {
-		c.pid, err = syscall.ForkExec("/proc/self/exe", []string{initName}, attr)
-	}
-	if err != nil {
-		return c, err
-	}
-	return c, nil
-}
-
-// stageEnv is a stage's own environment: as few threads as can be, and no
-// collector that would start more.
-func stageEnv(l Level) []string {
-	if l == Isolated {
-		return []string{"GOMAXPROCS=1", "GOGC=off"}
-	}
-	return []string{"GOMAXPROCS=2", "GOGC=off"} // one waits, one listens for the caller's end
-}
-
-// kill ends everything.
-func (c *child) kill() {
-	if c.dead.Load() {
-		return
-	}
-	if c.spaces {
-		unix.PidfdSendSignal(c.pidfd, unix.SIGKILL, nil, 0)
-		return
-	}
-	c.life.Close()
-}
-
-// watch kills when ctx or the time ends, and says why. What it points to may
-// be read when stop has been called.
-func (c *child) watch(ctx context.Context, wall time.Duration) (why *string, stop func()) {
-	why = new(string)
-	done := make(chan struct{})
-	var timer <-chan time.Time
-	if wall > 0 {
-		t := time.NewTimer(wall)
-		timer = t.C
-	}
-	var over sync.WaitGroup
-	over.Go(func() {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			c.kill()
-		case <-timer:
-			*why = fmt.Sprintf("timeout after %v", wall)
-			c.kill()
-		}
-	})
-	return why, func() { close(done); over.Wait() }
-}
-
-// wait waits for init's end, on the thread that has started it, leaving all
-// other children of the program alone.
-func (c *child) wait() (unix.WaitStatus, error) {
-	var ws unix.WaitStatus
-	for {
-		_, err := unix.Wait4(c.pid, &ws, unix.WALL, nil)
-		if err == unix.EINTR {
-			continue
-		}
-		c.dead.Store(true)
-		if err != nil {
-			return ws, fmt.Errorf("sandbox: lost: %w", err)
-		}
-		return ws, nil
-	}
-}
-
-// hear reads init's report; nil where it has given none.
-func (c *child) hear() *outcome {
-	var o outcome
-	b, err := io.ReadAll(io.LimitReader(c.report, 1<<20))
-	if err != nil || json.Unmarshal(b, &o) != nil {
-		return nil
-	}
-	return &o
-}
-
-func (c *child) close() {
-	for _, f := range []*os.File{c.orders, c.report, c.life, c.hello} {
-		if f != nil {
-			f.Close()
-		}
-	}
-	if c.pidfd >= 0 {
-		unix.Close(c.pidfd)
-	}
 }

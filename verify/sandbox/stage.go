@@ -31,9 +31,8 @@ const (
 // Descriptors of exec.
 const (
 	execOrdersFD = 3
-	gateFD       = 4 // to init: "I am about to be the build", and back: "do"
-	troubleFD    = 5 // where exec says why there was no execve
-	execHelloFD  = 6
+	gateFD       = 4 // to init: "about to be the build", or why not; back: "go on"
+	execHelloFD  = 5
 )
 
 // stage is which stage of a sandbox this process is, if any.
@@ -70,21 +69,22 @@ func Main() {
 
 // orders are what init is told.
 type orders struct {
-	Level     Level       `json:"level"`
-	World     world.World `json:"world"`
-	Build     string      `json:"build"` // the build folder's path, as the build sees it
-	Disk      bool        `json:"disk"`  // it is "build" in the output folder, not on tmpfs
-	Dir       string      `json:"dir"`   // empty: the build folder
-	Overlay   bool        `json:"overlay"`
-	Inputs    []string    `json:"inputs"`
-	Extra     []string    `json:"extra"`
-	OutDir    string      `json:"out_dir"`
-	Network   bool        `json:"network"`
-	DiskLimit int64       `json:"disk_limit"`
-	Cgroup    bool        `json:"cgroup"` // init is in a control group of its own
-	Userns    bool        `json:"userns"` // init is root of a user namespace
-	IDs       ids         `json:"ids"`
-	Exec      execOrders  `json:"exec"`
+	Level     Level             `json:"level"`
+	World     world.World       `json:"world"`
+	Build     string            `json:"build"` // the build folder's path, as the build sees it
+	Disk      bool              `json:"disk"`  // it is "build" in the output folder, not on tmpfs
+	Dir       string            `json:"dir"`   // empty: the build folder
+	Overlay   bool              `json:"overlay"`
+	Inputs    []string          `json:"inputs"`
+	Extra     []string          `json:"extra"`
+	Real      map[string]string `json:"real"` // of Inputs, Extra and the command: the path without links, where it is another
+	OutDir    string            `json:"out_dir"`
+	Network   bool              `json:"network"`
+	DiskLimit int64             `json:"disk_limit"`
+	Cgroup    bool              `json:"cgroup"` // init is in a control group of its own
+	Userns    bool              `json:"userns"` // init is root of a user namespace
+	IDs       ids               `json:"ids"`
+	Exec      execOrders        `json:"exec"`
 }
 
 // execOrders are what exec is told.

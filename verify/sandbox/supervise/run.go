@@ -21,7 +21,7 @@ import (
 type supervisor struct {
 	o        Options
 	controls controls
-	leads    bool // the exec stage is the leader: there are no namespaces
+	leads    bool // the exec stage is the leader, or as good as that: there are no namespaces
 	files    *files
 	start    moment // from here on the kernel's file times are of the build
 	clock    clock
@@ -98,7 +98,7 @@ func (s *supervisor) attach() error {
 	if err != nil || pid == 0 {
 		return err // one that has ended before has said why, elsewhere
 	}
-	s.leads = pid == s.o.Leader
+	s.leads = pid == s.o.Leader || s.o.Hostname
 	s.controls = controlsOf(s.o.World, s.leads, s.o.Watch)
 	s.files = s.newFiles()
 	if e := ptrace(unix.PTRACE_SEIZE, pid, 0, traceOptions); e != 0 {

@@ -34,6 +34,10 @@ type Options struct {
 	// ends the run.
 	FirstExec func() error
 
+	// Hostname says that the build has no host name of its own, so that uname
+	// has to tell the world's, as where it is the leader itself.
+	Hostname bool
+
 	// Watch fills Result.Asked, at the cost of more stops.
 	Watch bool
 }
