@@ -71,12 +71,8 @@ func (o *orders) startExec() (pid int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("sandbox: %w", err)
 	}
-	lastPID := -1
-	if o.World.PID > 0 && o.Level == Isolated {
+	if o.lastPID > 0 {
 		spareThreads()
-		if lastPID, err = unix.Open("/proc/sys/kernel/ns_last_pid", unix.O_WRONLY|unix.O_CLOEXEC, 0); err != nil {
-			lastPID = -1
-		}
 	}
 	files := []uintptr{0, 1, 2, ordersR.Fd(), uintptr(gate[1])}
 	if o.Exec.Traced {
@@ -93,7 +89,7 @@ func (o *orders) startExec() (pid int, err error) {
 	}
 	program := "/proc/self/fd/" + strconv.Itoa(self)
 	ignoreSignals()
-	setNextPID(lastPID, o.World.PID)
+	o.setNextPID(o.World.PID)
 	if pid, err = syscall.ForkExec(program, []string{execName}, attr); err != nil {
 		return 0, fmt.Errorf("sandbox: cannot start: %w", err)
 	}
@@ -102,17 +98,17 @@ func (o *orders) startExec() (pid int, err error) {
 	if err := tell(ordersW, &o.Exec); err != nil {
 		return 0, fmt.Errorf("sandbox: cannot start: %w", err)
 	}
-	return pid, o.openGate(gate[0], lastPID)
+	return pid, o.openGate(gate[0])
 }
 
 // openGate waits for exec to be ready, sets the number of the next process, and
 // waits until exec is the build.
-func (o *orders) openGate(gate, lastPID int) error {
+func (o *orders) openGate(gate int) error {
 	var b [4096]byte
 	if n := rawRead(gate, b[:]); n != 1 {
 		return gateError(b[:max(n, 0)])
 	}
-	setNextPID(lastPID, o.World.PID+1)
+	o.setNextPID(o.World.PID + 1)
 	rawWrite(gate, b[:1])
 	if n := rawRead(gate, b[:]); n != 0 {
 		return gateError(b[:max(n, 0)])
@@ -229,10 +225,10 @@ func ignoreSignals() {
 }
 
 // setNextPID makes the next process of the namespace have a number.
-func setNextPID(fd, pid int) {
-	if fd >= 0 && pid > 1 {
+func (o *orders) setNextPID(pid int) {
+	if o.lastPID > 0 {
 		b := strconv.AppendInt(make([]byte, 0, 16), int64(pid-1), 10)
-		unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
+		unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(o.lastPID), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), 0, 0, 0)
 	}
 }
 

@@ -24,6 +24,14 @@ func (o *orders) mountProc(*layout) error {
 		}
 		return fmt.Errorf("sandbox isolated: cannot mount /proc: %w", err)
 	}
+	if o.World.PID > 0 {
+		// For init alone, before it becomes read-only.
+		fd, err := unix.Open(at+"/sys/kernel/ns_last_pid", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return fmt.Errorf("%s: cannot be chosen: %w", world.PID, err)
+		}
+		o.lastPID = fd
+	}
 	if !o.rootOutside() {
 		return o.mountPristine()
 	}

@@ -180,8 +180,10 @@ func (l *layout) place(p string) (string, error) {
 // visible are the single paths that have to be seen, whatever else is.
 func (o *orders) visible() []string {
 	ps := append([]string{}, o.Extra...)
-	if len(o.Inputs) > 0 {
-		ps = append(ps, o.Inputs...)
+	for _, p := range o.Inputs {
+		if p != SystemInput {
+			ps = append(ps, p)
+		}
 	}
 	if o.Dir != o.Build {
 		ps = append(ps, o.Dir)
@@ -322,7 +324,7 @@ func (o *orders) mountVisible(*layout) error {
 	}
 	for _, p := range ps {
 		covered := within(p, o.Build) || o.World.Home != "" && within(p, o.World.Home)
-		if p == SystemInput || !hidden(p) && !covered {
+		if !hidden(p) && !covered {
 			continue
 		}
 		if p == o.Build {

@@ -85,6 +85,8 @@ type orders struct {
 	Userns    bool              `json:"userns"` // init is root of a user namespace
 	IDs       ids               `json:"ids"`
 	Exec      execOrders        `json:"exec"`
+
+	lastPID int // descriptor of ns_last_pid, 0 where the numbers are left alone
 }
 
 // execOrders are what exec is told.
