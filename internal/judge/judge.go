@@ -55,6 +55,7 @@ var Packages = map[string]string{
 	"modprobe":    "kmod",
 	"mount":       "mount",
 	"numfmt":      "coreutils",
+	"printf":      "coreutils",
 	"mtype":       "mtools",
 	"parted":      "parted",
 	"patch":       "patch",

@@ -10,15 +10,19 @@ import (
 	"github.com/reprodisk/reprodisk/verify/forensic/volume"
 )
 
+// special are the characters that mean something in a body file, or to mactime.
+const special = "|%"
+
 // WriteBodyfile writes the differing files of both sides as a body file of The
 // Sleuth Kit, for mactime. Names begin with the side and the partition:
-// a/p2/etc/passwd. A bar in a name is \x7c, and see Escape.
+// a/p2/etc/passwd. A bar in a name is \x7c, a percent sign, with which mactime
+// would begin a format, \x25; and see Escape.
 func WriteBodyfile(w io.Writer, c *Case) error {
 	out := bufio.NewWriterSize(w, 64<<10)
 	var line []byte
 	for _, p := range c.Pairs {
 		for _, v := range p.Volumes {
-			a, b := Escape(prefix("a", p, v.Number), "|"), Escape(prefix("b", p, v.Number), "|")
+			a, b := Escape(prefix("a", p, v.Number), special), Escape(prefix("b", p, v.Number), special)
 			for i := range v.Changes {
 				if f := v.Changes[i].A; f != nil {
 					line = bodyLine(line[:0], a, f)
@@ -47,9 +51,9 @@ func bodyLine(line []byte, prefix string, f *File) []byte {
 		line = append(line, '0')
 	}
 	line = append(line, '|')
-	line = append(append(line, prefix...), Escape(f.Path, "|")...)
+	line = append(append(line, prefix...), Escape(f.Path, special)...)
 	if f.Type() == tree.Symlink {
-		line = append(append(line, " -> "...), Escape(f.Target, "|")...)
+		line = append(append(line, " -> "...), Escape(f.Target, special)...)
 	}
 	line = append(line, '|')
 	line = strconv.AppendUint(line, f.Inode, 10)

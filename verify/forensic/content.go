@@ -259,6 +259,9 @@ func (c *comparison) digest(f *File, side int) error {
 }
 
 func (c *comparison) sum(r volume.Content) (*Digests, error) {
+	if r.Size() > c.budget {
+		return nil, errTooMuch
+	}
 	h5, h1, h2 := md5.New(), sha1.New(), sha256.New()
 	buf := make([]byte, min(piece, r.Size()))
 	for off := int64(0); off < r.Size(); {

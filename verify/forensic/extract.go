@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/reprodisk/reprodisk/internal/newdir"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
@@ -198,8 +200,9 @@ func (x *Extraction) Commit(c *Case) error {
 	if err := os.Chmod(x.temp, 0o755); err != nil {
 		return plain(x.dir, err)
 	}
-	// An empty folder gives way, any other does not.
-	if err := os.Rename(x.temp, x.dir); err != nil {
+	// An empty folder gives way, which os.Rename does not allow; any other does
+	// not.
+	if err := unix.Rename(x.temp, x.dir); err != nil {
 		return plain(x.dir, err)
 	}
 	x.done = true
@@ -288,6 +291,9 @@ func (e *extraction) file(p *Pair, v *Volume, side int, f *File, c *Change) (don
 	var content volume.Content
 	switch f.Type() {
 	case tree.Regular:
+		if f.Digests == nil {
+			return omit(f.Error)
+		}
 		if content, err = sideOf(v, side).volume.Content(f.Object); err != nil {
 			return omit(err.Error())
 		}

@@ -342,8 +342,8 @@ func bodyfile(t testing.TB, c *Case) string {
 	}
 	for _, l := range lines {
 		name := strings.Split(l, "|")[1]
-		if !strings.Contains(r.Stdout, name) {
-			t.Errorf("mactime does not show %q:\n%s", name, r.Stdout)
+		if !strings.Contains(r.Stdout, strings.ReplaceAll(name, `"`, `""`)) {
+			t.Errorf("mactime does not show %q", name)
 		}
 	}
 	return b.String()
