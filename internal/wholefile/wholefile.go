@@ -72,20 +72,21 @@ func (o *File) Clear(off, length int64) error {
 // is room for a file of that size. It is gone when it is closed. Errors of its
 // writes are named by Named as those of "like".
 func Scratch(dir, like string) (*File, error) {
-	f, err := os.CreateTemp(dir, "."+like+".tmp-*")
+	t, err := create(dir, like)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir, Bare(err))
 	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
+	if err := t.drop(); err != nil {
+		t.Close()
 		return nil, err
 	}
-	return &File{File: f, scratch: true}, nil
+	return &File{File: t.File, scratch: true}, nil
 }
 
-// Write makes a file in a folder, whole or not at all: it is written under
-// a name of its own, synced and renamed. Folders that are missing are made,
-// and removed again where that fails.
+// Write makes a file in a folder, whole or not at all: it is written without a
+// name, or under one of its own where the filesystem cannot do that, synced and
+// renamed. Folders that are missing are made, and removed again where that
+// fails. What an earlier writer left that was killed goes.
 func Write(ctx context.Context, dir, name string, fill func(*File) error) (path string, err error) {
 	made, err := newdir.Make(dir)
 	if err != nil {
@@ -100,15 +101,16 @@ func Write(ctx context.Context, dir, name string, fill func(*File) error) (path 
 	if fi, err := os.Lstat(whole); err == nil && fi.IsDir() {
 		return "", fmt.Errorf("%s: is a folder", whole)
 	}
-	f, err := os.CreateTemp(dir, "."+name+".tmp-*")
+	sweep(dir, name)
+	f, err := create(dir, name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", dir, Bare(err))
 	}
-	o := &File{File: f}
+	o := &File{File: f.File}
 	defer func() {
 		if err != nil {
+			_ = f.drop()
 			f.Close()
-			os.Remove(f.Name())
 			err = Named(o.Cause(err), f.Name(), whole)
 		}
 	}()
@@ -123,15 +125,14 @@ func Write(ctx context.Context, dir, name string, fill func(*File) error) (path 
 	if err := f.Sync(); err != nil {
 		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return "", err
-	}
 	if err := ctx.Err(); err != nil {
 		return "", err // the sync may have taken long
 	}
-	if err := os.Rename(f.Name(), whole); err != nil {
+	if err := f.become(whole); err != nil {
 		return "", fmt.Errorf("%s: %w", whole, Bare(err))
 	}
+	// It is there: what closing a synced file could say changes nothing.
+	f.Close()
 	return whole, nil
 }
 
