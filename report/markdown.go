@@ -345,5 +345,7 @@ func MarkdownText(s string) string {
 		}
 	}
 	// A reader of this sees no difference; a linker sees no address.
-	return strings.NewReplacer("://", ":&#47;/", "www.", "www&#46;").Replace(out.String())
+	return unlinked.Replace(out.String())
 }
+
+var unlinked = strings.NewReplacer("://", ":&#47;/", "www.", "www&#46;")

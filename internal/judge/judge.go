@@ -72,6 +72,7 @@ var Packages = map[string]string{
 	"setfacl":     "acl",
 	"setfattr":    "attr",
 	"sfdisk":      "fdisk",
+	"shellcheck":  "shellcheck",
 	"script":      "bsdutils",
 	"sgdisk":      "gdisk",
 	"sha256sum":   "coreutils",
