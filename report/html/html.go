@@ -45,7 +45,7 @@ func joined(names []string, before, behind string) string {
 
 // page is the markup around the script, style and data.
 var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
-	"visible": report.Visible, "size": report.HumanSize, "commas": report.Commas, "counted": report.Counted,
+	"visible": report.Visible, "size": report.HumanSize, "commas": report.Commas, "counted": counted,
 }).ParseFS(assets, "assets/page.html"))
 
 // digestOf names a script or style in a policy: CSP 3, section 2.3.1,
@@ -101,4 +101,15 @@ func block(out *bufio.Writer, id string, data any) error {
 	out.Write(b)
 	_, err = out.WriteString("</script>\n")
 	return err
+}
+
+// counted is report.Counted for whatever kind of number the markup has.
+func counted(n any, noun string) string {
+	switch n := n.(type) {
+	case int:
+		return report.Counted(int64(n), noun)
+	case int64:
+		return report.Counted(n, noun)
+	}
+	return fmt.Sprint(n, " ", noun)
 }

@@ -19,16 +19,17 @@ func newHead(r *report.Report) head {
 
 // body is what the markup says without a script.
 type body struct {
-	Report          *report.Report
-	Headline        string
-	Same            bool
-	World           string // how the images were built
-	Inputs          []namedInput
-	Allowed         []allowance
-	AllowedN        int64
-	Warnings        []string
-	More            int // warnings that are left out
-	WarningsCounted string
+	Report   *report.Report
+	Headline string
+	Same     bool
+	World    string // how the images were built
+	Inputs   []namedInput
+	Blocked  string // why the gate fails all the same
+	Policy   *policy
+	Allowed  []allowance
+	AllowedN int64
+	Warnings []string
+	More     int // warnings that are left out
 
 	Roots     []root
 	RootsMore int
@@ -59,11 +60,11 @@ const maxWarnings = 1000
 func newBody(r *report.Report, opt Options) body {
 	b := body{
 		Report: r, Headline: r.Headline(), Same: r.Verdict == report.Reproducible,
-		Inputs:    []namedInput{{"A", r.A}, {"B", r.B}},
+		Inputs:  []namedInput{{"A", r.A}, {"B", r.B}},
+		Blocked: r.Blocked(), Policy: newPolicy(r.Policy),
 		Warnings:  r.Warnings[:min(len(r.Warnings), maxWarnings)],
 		Unclaimed: r.DifferingBytes - r.ExplainedBytes,
 	}
-	b.WarningsCounted = report.Counted(int64(len(r.Warnings)), "warning")
 	b.More = len(r.Warnings) - len(b.Warnings)
 	if v := r.Verification; v != nil {
 		b.World = v.Sentence()

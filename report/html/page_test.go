@@ -230,11 +230,20 @@ func TestMatrixAndWorlds(t *testing.T) {
 	p.quiet()
 }
 
+func TestPolicyIsShown(t *testing.T) {
+	p := open(t, file(t, samples(t)["many"]), "", 1280)
+	p.click("#tab-policy")
+	p.contains(`document.querySelector('#view-policy').innerText`, ".reprodisk.yaml", "field DiskGUID", "logs of the build", "2026-10-31", "expired", "unused",
+		"and 2 consequences", "the baseline yesterday.json has 0 causes", "2 causes differ no more", "16 bytes differ, 8 did")
+	p.shot("policy")
+	p.quiet()
+}
+
 func TestHostileNamesAreInert(t *testing.T) {
 	for i := range 4 {
 		p := open(t, file(t, samples(t)["hostile"]), "#finding-"+strconv.Itoa(i), 1280)
 		p.wait(`document.readyState`, "complete")
-		for _, tab := range []string{"matrix", "worlds", "parts", "findings"} {
+		for _, tab := range []string{"matrix", "worlds", "policy", "parts", "findings"} {
 			p.click("#tab-" + tab)
 		}
 		p.eval(`dispatchEvent(new Event('beforeprint'))`)

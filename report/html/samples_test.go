@@ -141,6 +141,15 @@ func many() *report.Report {
 		},
 		Warnings:     []string{"partition 1: the two FATs of a differ from cluster 17 on; the first one was read"},
 		Verification: verification(seed.ID),
+		Policy: &report.Policy{
+			Path: ".reprodisk.yaml", Digest: "sha256:" + strings.Repeat("ef", 32),
+			Rules: []report.PolicyRule{
+				{Where: ".reprodisk.yaml:3", Names: "field DiskGUID", Reason: "every image has its own disk GUID", State: report.RuleUsed, Findings: 1},
+				{Where: ".reprodisk.yaml:9", Names: "file /var/log/*", Reason: "logs of the build", Expires: "2026-10-31", State: report.RuleExpired, Findings: 1},
+				{Where: "--ignore s_mnt_count", Names: "field s_mnt_count", State: report.RuleUnused, Derived: 2},
+			},
+			Baseline: &report.Baseline{Path: "yesterday.json", Known: 0, Gone: 2, Worse: []report.Worse{{ID: seed.ID, Why: "16 bytes differ, 8 did"}}},
+		},
 	}
 	heat(r)
 	return r
@@ -242,6 +251,11 @@ func hostile() *report.Report {
 			},
 		},
 		Warnings: []string{"cannot read " + esc + tag + "\nreproducible"},
+		Policy: &report.Policy{
+			Path: tag, Digest: end, Strict: true,
+			Rules:    []report.PolicyRule{{Where: esc + tag, Names: end, Reason: tag, Expires: end, State: report.RuleUnused}},
+			Baseline: &report.Baseline{Path: tag + esc, Worse: []report.Worse{{ID: end, Why: tag}}},
+		},
 		Verification: &report.Verification{
 			Level: tag, Command: []string{"sh", end}, Variations: []report.Variation{{Name: tag, A: end, B: tag, Varied: true, Why: esc}},
 			Attribution: &report.Attribution{Trials: []report.Trial{{Variations: []string{tag, end}, Value: esc, Outcome: report.TrialUnstable, Why: end, Findings: []string{"__proto__"}}}},
