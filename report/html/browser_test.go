@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -174,6 +175,19 @@ func (p *tab) press(keys ...string) {
 		call(p, input.DispatchKeyEvent, down)
 		call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: k})
 	}
+}
+
+// goTo follows a link to a finding.
+func (p *tab) goTo(r *report.Report, id string) {
+	p.t.Helper()
+	for i := range r.Findings {
+		if r.Findings[i].ID == id {
+			p.eval(`location.hash = "#finding-` + strconv.Itoa(i) + `"`)
+			p.wait(`document.querySelector('#detail .id').textContent`, report.Visible(id))
+			return
+		}
+	}
+	p.t.Fatalf("no finding %s", id)
 }
 
 func (p *tab) click(selector string) {

@@ -98,6 +98,13 @@ function partOf(image, number) {
   return d && d.parts.find((p) => p.n === number);
 }
 
+// volumeName is what a partition's number stands for.
+function volumeName(image, number) {
+  if (number) return 'partition ' + number;
+  if (!diskByImage.has(image)) return 'files'; // of a folder, beside its images
+  return partOf(image, 0) ? 'filesystem' : 'disk';
+}
+
 // partName says what a partition is: its name, filesystem and size.
 function partName(p) {
   const s = p && (p.a || p.b);

@@ -81,7 +81,7 @@ function findingView(i, paper) {
   const facts = [];
   const fact = (name, value, kind) => value && facts.push(el('div', { class: kind || '' }, el('dt', null, name), el('dd', null, value)));
   fact('Remedy', strings[data.remedy[i]], 'remedy');
-  fact('Follows', strings[data.variation[i]]);
+  fact('Varies with', strings[data.variation[i]]);
   fact('Allowed', strings[data.allowed[i]]);
   const parts = [
     el('p', { class: 'place dim' }, placeOf(i)),

@@ -161,6 +161,7 @@ function diskHead(roots) {
   const button = (id, label, title, click, off) => el('button', { type: 'button', id, title, 'aria-label': title, 'data-keep': id, click, disabled: off }, label);
   const words = zoomed() ? humanSize(high - low) + ' from ' + (low ? humanSize(low) : 'the start') : 'whole disk';
   return el('div', { class: 'section-head' }, diskTitle(),
+    disk.bucket > 0 && el('span', { class: 'dim legend' }, 'red: where bytes differ, darker for more; marks below: causes'),
     el('div', { class: 'zooms' },
       el('span', { class: 'dim', id: 'sight', role: 'status' }, words),
       zoomed() && el('button', { type: 'button', id: 'only-sight', 'data-keep': 'only-sight', 'aria-pressed': String(filter.image !== null), click: () => {

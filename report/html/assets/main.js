@@ -64,8 +64,7 @@ function startFilters() {
   const places = choices(partKeys, (v) => {
     const image = Math.floor(v / manyPartitions);
     const n = v % manyPartitions;
-    const name = n ? 'partition ' + n : partOf(strings[image], 0) ? 'filesystem' : 'disk itself';
-    return (strings[image] ? strings[image] + ' ' : '') + name;
+    return (strings[image] ? strings[image] + ' ' : '') + volumeName(strings[image], n);
   });
   if (places.length > 1) addSelect('partition', 'Any partition', places.slice(0, 500), true);
   const variations = choices(data.variation, (v) => strings[v]).filter(([v]) => v > 0);
@@ -190,6 +189,12 @@ function startSearch() {
   });
 }
 
+// named is the finding that the address names, or -1.
+function named() {
+  const number = /^#finding-(\d{1,9})$/.exec(location.hash);
+  return number && Number(number[1]) < total ? Number(number[1]) : -1;
+}
+
 $('app').hidden = false;
 document.querySelector('.buttons').hidden = false;
 setTheme(themes.includes(remembered()) ? remembered() : 'auto');
@@ -204,8 +209,10 @@ nothingChosen();
 startDisk();
 status(false);
 draw();
-const wanted = /^#finding-(\d+)$/.exec(location.hash);
-if (wanted && Number(wanted[1]) < total) goTo(Number(wanted[1]));
+addEventListener('hashchange', () => {
+  if (named() >= 0) goTo(named());
+});
+if (named() >= 0) goTo(named());
 else {
   active = Math.max(0, rows.findIndex((r) => r >= 0));
   draw();

@@ -4,6 +4,7 @@
 const paperFindings = 2000; // more of them fill a thousand sheets
 
 function drawPaper() {
+  for (const d of document.querySelectorAll('.top details, #view-matrix details')) d.open = true;
   drawMatrix();
   drawWorlds();
   drawParts();

@@ -28,7 +28,7 @@ for (let i = 0; i < total; i++) {
   const number = data.partition[i];
   let g = top;
   if (image) g = inGroup(g, 'image' + image, () => image);
-  g = inGroup(g, number, () => (number ? 'partition ' + number : partOf(image, 0) ? 'filesystem' : 'disk'), () => partName(partOf(image, number)));
+  g = inGroup(g, number, () => volumeName(image, number), () => partName(partOf(image, number)));
   g = inGroup(g, data.format[i], () => strings[data.format[i]] || 'no format');
   g = inGroup(g, data.structure[i], () => strings[data.structure[i]] || 'no structure');
   g.findings.push(i);
