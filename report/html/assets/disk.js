@@ -112,7 +112,8 @@ function heatColumns(width) {
 
 function diskTitle() {
   const sizes = disk.sizeA === disk.sizeB ? humanSize(disk.sizeA) : 'A ' + humanSize(disk.sizeA) + ', B ' + humanSize(disk.sizeB);
-  const title = el('h2', null, 'Disk ', el('span', { class: 'dim' }, sizes));
+  const name = data.disks.length < 2 && disk.image ? disk.image : 'Disk';
+  const title = el('h2', null, name + ' ', el('span', { class: 'dim' }, sizes));
   if (data.disks.length < 2) return title;
   const select = el('select', { id: 'image', 'aria-label': 'Image', change: (e) => chooseDisk(data.disks[Number(e.target.value)]) },
     data.disks.map((d, k) => el('option', { value: k }, d.image + ' — ' + (d.bytes || d.roots ? counted(d.bytes, 'byte') + ' differ' : 'the same'))));

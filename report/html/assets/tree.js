@@ -28,6 +28,14 @@ function groupRow(at) {
     el('span', { class: 'end dim' }, counted(g.roots, 'cause'), el('span', { class: 'bytes' }, shortSize(g.bytes))));
 }
 
+// changed is B's value for a row: without what A begins with as well, where
+// that is long.
+function changed(a, b) {
+  let [front] = apart(a, b);
+  while (front > 0 && /[0-9A-Za-z]/.test(b[front - 1])) front--;
+  return front > 8 ? '…' + b.slice(front) : b;
+}
+
 function findingRow(at) {
   const i = rows[at];
   const children = hasChildren(i);
@@ -46,7 +54,7 @@ function findingRow(at) {
   if (data.count[i] > 1) row.append(el('span', { class: 'dim' }, '×' + commas(data.count[i])));
   if (elsewhere) row.append(el('span', { class: 'dim' }, placeOf(i)));
   if (data.a[i] !== data.b[i]) {
-    row.append(el('span', { class: 'pair dim' }, el('bdi', null, data.a[i] || '(none)'), ' → ', el('bdi', null, data.b[i] || '(none)')));
+    row.append(el('span', { class: 'pair dim' }, el('bdi', null, data.a[i] || '(none)'), ' → ', el('bdi', null, changed(data.a[i], data.b[i]) || '(none)')));
   }
   const end = el('span', { class: 'end dim' });
   if (data.allowed[i]) end.append(el('span', { class: 'tag', title: strings[data.allowed[i]] }, 'allowed'));
