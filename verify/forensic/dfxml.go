@@ -301,7 +301,7 @@ func (x *dfxml) file(f *File, s *Side, d Diffs) {
 	x.ids++
 	x.int("id", x.ids, false)
 	letter, kind := nameType(f.Type())
-	x.str("name_type", string(letter), d.Has(DiffType))
+	x.str("name_type", string(letter), false) // which the schema gives no attributes; meta_type has them
 	x.int("filesize", f.Size, d.Has(DiffSize))
 	x.int("alloc", 1, false)
 	x.int("used", 1, false)
