@@ -11,11 +11,15 @@ import (
 // its children get.
 func (o *execOrders) setLimits() error {
 	set := func(what string, resource int, n uint64) error {
-		var now unix.Rlimit
-		if err := unix.Getrlimit(resource, &now); err == nil && now.Max < n {
-			n = now.Max
+		most := n
+		if resource == unix.RLIMIT_CPU {
+			most++ // at the first limit SIGXCPU says what is wrong, at the second all ends
 		}
-		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: n, Max: n}); err != nil {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(resource, &now); err == nil {
+			n, most = min(n, now.Max), min(most, now.Max)
+		}
+		if err := unix.Setrlimit(resource, &unix.Rlimit{Cur: n, Max: most}); err != nil {
 			return fmt.Errorf("limit on %s: %w", what, err)
 		}
 		return nil

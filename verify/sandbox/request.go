@@ -194,16 +194,21 @@ func checkWorld(w *world.World) error {
 
 // pathError says "path: what is wrong" without naming the system call.
 func pathError(path string, err error) error {
+	return fmt.Errorf("%s: %w", path, bare(err))
+}
+
+// bare is an error without the path and the system call that it names.
+func bare(err error) error {
 	var pe *fs.PathError
 	var le *os.LinkError
 	var se *os.SyscallError
 	switch {
 	case errors.As(err, &pe):
-		err = pe.Err
+		return pe.Err
 	case errors.As(err, &le):
-		err = le.Err
+		return le.Err
 	case errors.As(err, &se):
-		err = se.Err
+		return se.Err
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return err
 }

@@ -25,6 +25,7 @@ type session struct {
 	folder         string // the build folder on the machine, where it has one there
 	stdout, stderr *os.File
 	found          bool
+	group          *group // nil: none was needed, or could be made
 }
 
 // onThread calls f on an OS thread of its own, which ends with f: what it has
@@ -144,11 +145,20 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	}
 	defer relieve()
+	s.limit()
 	c, err := s.start()
 	if err != nil {
 		return err
 	}
 	defer c.close()
+	if s.group != nil {
+		defer s.group.remove()
+		if err := s.group.add(c.pid); err != nil {
+			c.kill()
+			c.wait()
+			return fmt.Errorf("sandbox: control group: %w", bare(err))
+		}
+	}
 	inner, why, stop := c.watch(ctx, s.req.Limits.Wall)
 	outcomes := make(chan *outcome, 1)
 	go func() {
@@ -167,6 +177,9 @@ func (s *session) run(ctx context.Context) error {
 	stop()
 	out := <-outcomes
 	s.res.Why = *why
+	if s.res.Why == "" && out == nil && s.group != nil && s.group.outOfMemory() {
+		s.res.Why = outOfMemory(s.req.Limits)
+	}
 	switch {
 	case s.res.Why != "" || ctx.Err() != nil:
 		return nil
@@ -181,6 +194,9 @@ func (s *session) run(ctx context.Context) error {
 		return errors.New(out.Error)
 	}
 	s.res.Duration = time.Duration(out.Nanosecs)
+	if s.group != nil && s.group.outOfMemory() {
+		s.res.Why = outOfMemory(s.req.Limits)
+	}
 	s.ended(unix.WaitStatus(out.Status))
 	s.found, s.res.Problem = out.Found, out.Problem
 	return nil
@@ -221,6 +237,37 @@ func (s *session) devices(pid int) []uint64 {
 		}
 	}
 	return devs
+}
+
+// limit makes a control group for the limits that need one, or falls back to
+// those of single processes, and says so.
+func (s *session) limit() {
+	l := s.req.Limits
+	var why string
+	s.group, why = newGroup(l)
+	s.orders.Cgroup = s.group != nil
+	if why != "" {
+		if l.Memory > 0 {
+			s.orders.Exec.AddressLimit = true
+			s.res.Limits = append(s.res.Limits, "memory: of each process alone, by its addresses: "+why)
+		}
+		if l.Processes > 0 {
+			s.orders.Exec.UserLimit = true
+			if os.Geteuid() == 0 {
+				why = "root is not bound by a limit of its own: " + why
+			} else {
+				why = "of all processes of the user: " + why
+			}
+			s.res.Limits = append(s.res.Limits, "processes: "+why)
+		}
+	}
+	if l.Disk > 0 && s.orders.Disk {
+		s.res.Limits = append(s.res.Limits, "disk: cannot be kept for a build folder on disk; keep it on tmpfs")
+	}
+}
+
+func outOfMemory(l Limits) string {
+	return fmt.Sprintf("out of memory: more than %d bytes", l.Memory)
 }
 
 // ended enters how the command ended.
