@@ -136,7 +136,11 @@ func inRepository(path string) string {
 	if err != nil {
 		return path
 	}
-	for _, root := range []string{os.Getenv("GITHUB_WORKSPACE"), os.Getenv("CI_PROJECT_DIR"), os.Getenv("WORKSPACE"), "."} {
+	jenkins := ""
+	if os.Getenv("JENKINS_URL") != "" {
+		jenkins = os.Getenv("WORKSPACE") // a name that others use as well
+	}
+	for _, root := range []string{os.Getenv("GITHUB_WORKSPACE"), os.Getenv("CI_PROJECT_DIR"), jenkins, "."} {
 		if root == "" {
 			continue
 		}

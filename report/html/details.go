@@ -106,7 +106,7 @@ func (d *details) of(f *report.Finding) detail {
 	for i := range f.Inside {
 		x := &f.Inside[i]
 		out.Inside = append(out.Inside, []any{
-			report.Visible(x.Where), report.Visible(x.Field), side(x.A), side(x.B), string(x.Cause), x.Derived,
+			report.Visible(x.Where), report.Visible(x.Field), side(x.A), side(x.B), report.Visible(string(x.Cause)), x.Derived,
 		})
 	}
 	if s := f.Sample; s != nil {
