@@ -48,6 +48,8 @@
 //
 //   - Instructions: RDTSC, RDRAND, RDSEED, CPUID. Few processors can be asked to
 //     stop at them, and many programs execute them before they think.
+//   - CLOCK_MONOTONIC as a source of randomness: mktemp of some versions of
+//     coreutils names its files by its nanoseconds.
 //   - Times inside of filesystems that the kernel itself writes (a loop device
 //     that is mounted), of SysV IPC, of packets (SO_TIMESTAMP), /dev/rtc.
 //   - A time that the build itself sets on a file, which lies between

@@ -17,12 +17,14 @@ const (
 	statSize  = 144
 	statDev   = 0
 	statIno   = 8
+	statMode  = 24
 	statAtime = 72
 	statMtime = 88
 	statCtime = 104
 
 	statxSize     = 256
 	statxMask     = 0
+	statxMode     = 28
 	statxIno      = 32
 	statxAtime    = 64
 	statxBtime    = 80
@@ -167,12 +169,12 @@ func (s *supervisor) statted(t *thread, result int64) {
 	if result != 0 {
 		return
 	}
-	addr, size, rewrite := t.call.args[1], statSize, s.files.stat
+	addr, size, rewrite, mode := t.call.args[1], statSize, s.files.stat, statMode
 	switch kind(t.call.data) {
 	case callNewfstatat:
 		addr = t.call.args[2]
 	case callStatx:
-		addr, size, rewrite = t.call.args[4], statxSize, s.files.statx
+		addr, size, rewrite, mode = t.call.args[4], statxSize, s.files.statx, statxMode
 	}
 	var buf [statxSize]byte
 	b := buf[:size]
@@ -180,10 +182,20 @@ func (s *supervisor) statted(t *thread, result int64) {
 		return // another thread has taken the memory away
 	}
 	changed, dated := rewrite(b, momentOf(time.Now()))
-	if dated {
+	if dated && isStored(b[mode:]) {
 		s.ask(askTime)
 	}
 	if changed {
 		t.write(addr, b)
 	}
+}
+
+// isStored tells a file that can be copied into an image from a pipe or a
+// terminal, whose times a C library gets to see at each start.
+func isStored(mode []byte) bool {
+	switch binary.LittleEndian.Uint16(mode) & unix.S_IFMT {
+	case unix.S_IFREG, unix.S_IFDIR, unix.S_IFLNK:
+		return true
+	}
+	return false
 }

@@ -396,6 +396,12 @@ static void ask_storm(char *self) {
 	puts("calm");
 }
 
+// ask_spin asks for the time again and again.
+static void ask_spin(void) {
+	struct timespec ts;
+	for (int i = 0; i < 200000; i++) clock_gettime(CLOCK_REALTIME, &ts);
+}
+
 int main(int argc, char **argv) {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	char *what = argv[1];
@@ -411,6 +417,7 @@ int main(int argc, char **argv) {
 	else if (!strcmp(what, "thread")) ask_thread(argv + 2);
 	else if (!strcmp(what, "int80")) ask_int80();
 	else if (!strcmp(what, "storm")) ask_storm(argv[0]);
+	else if (!strcmp(what, "spin")) ask_spin();
 	else return 2;
 	return 0;
 }

@@ -1,0 +1,196 @@
+//go:build linux && amd64
+
+package supervise
+
+import (
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/verify/world"
+)
+
+func TestInputTimes(t *testing.T) {
+	dir := t.TempDir()
+	input := filepath.Join(dir, "input")
+	then := time.Unix(1_234_567_890, 0)
+	if err := os.WriteFile(input, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(input, time.Unix(5, 0), then); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * tick) // the build begins later
+	for mode, want := range map[world.InputTimesMode]string{
+		world.InputTimesMtime:   "1234567890 1234567890 1234567890",
+		world.InputTimesShifted: "1234567890 1234571490 1234571490",
+	} {
+		w := world.World{InputTimes: world.InputTimes{Mode: mode, Offset: time.Hour}, Clock: clocks["ahead"]}
+		for _, stat := range [][]string{
+			{"stat", "-c", "%Y %X %Z", input}, // statx
+			{"perl", "-e", "@s = stat $ARGV[0]; print \"$s[9] $s[8] $s[10]\"", input},
+		} {
+			if got := must(t, w, stat...); got != want {
+				t.Errorf("%s, %s: %s, not %s", mode, stat[0], got, want)
+			}
+		}
+		// What the build makes, or changes, is no input.
+		got := command{dir: dir}.must(t, w, "sh", "-c", "cp input copy; touch -d @7 copy; chmod 600 input; stat -c '%Y %Z' copy input; chmod 644 input")
+		for i, line := range strings.Split(got, "\n") {
+			mtime, ctime, _ := strings.Cut(line, " ")
+			sec, _ := strconv.ParseInt(ctime, 10, 64)
+			if mtime != []string{"7", "1234567890"}[i] || !shows(w.Clock, sec) {
+				t.Errorf("%s: %q", mode, got)
+			}
+		}
+		if err := os.Chtimes(input, time.Unix(5, 0), then); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * tick)
+	}
+}
+
+func TestInodesOfTheSandboxesOwnFilesystems(t *testing.T) {
+	dir, _ := folder(t, 40)
+	var st unix.Stat_t
+	if err := unix.Stat(filepath.Join(dir, "a0"), &st); err != nil {
+		t.Fatal(err)
+	}
+	w := world.World{Inodes: world.Inodes{Skip: 77}}
+	c := command{dir: dir, options: Options{Inside: func(dev uint64) bool { return dev == st.Dev }}}
+	want := strconv.FormatUint(st.Ino+77, 10)
+	if got := c.must(t, w, "stat", "-c", "%i %d", "a0"); !strings.HasPrefix(got, want+" ") || strings.HasSuffix(got, " "+strconv.FormatUint(st.Dev, 10)) {
+		t.Errorf("%s, where the inode is %d of device %d", got, st.Ino, st.Dev)
+	}
+	for _, prog := range asks(t) {
+		c.must(t, w, prog, "dir") // it compares both
+		w.FileOrdering.Mode = world.OrderReversed
+		c.must(t, w, prog, "dir")
+		w.FileOrdering.Mode = world.OrderHost
+	}
+	if got := c.must(t, w, "perl", "-e", "@s = stat 'a0'; print $s[1]"); got != want {
+		t.Errorf("inode %s, not %s", got, want)
+	}
+	c.options.Inside = nil
+	if got := c.must(t, w, "stat", "-c", "%i", "a0"); got != strconv.FormatUint(st.Ino, 10) {
+		t.Errorf("an input's inode is %s", got)
+	}
+}
+
+func TestWhatTheSystemSays(t *testing.T) {
+	w := everything()
+	for _, prog := range asks(t) {
+		want := "elsewhere 5.10.0-9-amd64 #1 SMP Debian 5.10.70-1\nmemory 3221225472\npages 3221225472"
+		if got := must(t, w, prog, "system"); got != want {
+			t.Errorf("%s", got)
+		}
+	}
+	if got := must(t, w, "uname", "-snrvm"); !strings.HasPrefix(got, "Linux elsewhere 5.10.0-9-amd64 #1 SMP Debian 5.10.70-1 x86_64") {
+		t.Error(got)
+	}
+}
+
+// FuzzStat rewrites whatever a buffer holds: what was not made meanwhile stays,
+// and what was is as the clock says.
+func FuzzStat(f *testing.F) {
+	now := moment{1_700_000_000, 500_000_000}
+	seed := func(times ...int64) {
+		b := make([]byte, statxSize)
+		for i, s := range times {
+			binary.LittleEndian.PutUint64(b[statxAtime+16*i:], uint64(s))
+			binary.LittleEndian.PutUint64(b[statAtime+16*i:], uint64(s))
+		}
+		f.Add(b, int64(-1_000_000), int64(5), false, uint64(3))
+	}
+	seed()
+	seed(now.sec, now.sec-10, now.sec-100, 0)
+	seed(-1, 1<<62, now.sec-9, 1)
+	f.Fuzz(func(t *testing.T, b []byte, offset, nsec int64, isFrozen bool, skip uint64) {
+		if len(b) < statxSize || nsec < 0 || nsec >= second {
+			return
+		}
+		c := clock{frozen: isFrozen, at: moment{offset, nsec}, offset: moment{offset, nsec}}
+		start := moment{now.sec - 10, 0}
+		for _, mode := range []world.InputTimesMode{world.InputTimesHost, world.InputTimesMtime} {
+			fs := &files{start: start, clock: &c, inputs: world.InputTimes{Mode: mode}, skip: skip, inside: func(dev uint64) bool { return dev%2 == 0 }}
+			for _, form := range []struct {
+				size    int
+				ft      fileTimes
+				rewrite func([]byte, moment) (bool, bool)
+			}{{statSize, statTimes, fs.stat}, {statxSize, statxTimes, fs.statx}} {
+				before := append([]byte(nil), b[:form.size]...)
+				after := append([]byte(nil), before...)
+				changed, _ := form.rewrite(after, now)
+				if !changed && string(before) != string(after) {
+					t.Fatal("changed, and says it is not")
+				}
+				if mode != world.InputTimesHost {
+					continue
+				}
+				for _, at := range []int{form.ft.atime, form.ft.mtime, form.ft.ctime} {
+					was, is := form.ft.get(before, at), form.ft.get(after, at)
+					if was.nsec >= second {
+						continue // no time
+					}
+					if fs.made(was, now) {
+						was = c.shown(was)
+					}
+					if was != is {
+						t.Fatalf("%v became %v", form.ft.get(before, at), is)
+					}
+				}
+			}
+		}
+	})
+}
+
+// FuzzDents takes buffers apart and puts them together again.
+func FuzzDents(f *testing.F) {
+	for _, old := range []bool{false, true} {
+		var b []byte
+		for i, name := range []string{".", "..", "b", "a-name-of-some-length", "a"} {
+			b = appendDent(b, entry{ino: uint64(i), next: uint64(i + 1), kind: 4, name: name}, old)
+		}
+		f.Add(b, old, uint64(7))
+		f.Add(b[:len(b)-1], old, uint64(0))
+		f.Add(append(b, 0, 0), old, uint64(0))
+	}
+	f.Fuzz(func(t *testing.T, b []byte, old bool, skip uint64) {
+		o := world.Ordering{Mode: world.OrderShuffled, Seed: "s"}
+		out, ok := rewriteDents(b, old, o, skip)
+		if !ok {
+			return
+		}
+		if len(out) > len(b) {
+			t.Fatalf("%d bytes became %d", len(b), len(out))
+		}
+		from, _ := parseDents(b, old)
+		to, ok := parseDents(out, old)
+		if !ok || len(from) != len(to) {
+			t.Fatalf("%d entries became %d", len(from), len(to))
+		}
+		count := map[string]int{}
+		for i := range from {
+			count[from[i].name]++
+			count[to[i].name]--
+			if from[i].next != to[i].next {
+				t.Fatalf("entry %d leads to %d, not %d", i, to[i].next, from[i].next)
+			}
+		}
+		for name, n := range count {
+			if n != 0 {
+				t.Fatalf("%q: %d", name, n)
+			}
+		}
+		again, _ := rewriteDents(out, old, o, 0)
+		if string(again) != string(out) {
+			t.Fatal("another order the second time")
+		}
+	})
+}
