@@ -188,6 +188,9 @@ func FuzzDents(f *testing.F) {
 				t.Fatalf("%q: %d", name, n)
 			}
 		}
+		if len(count) < len(from) {
+			return // names that are there twice have no order of their own
+		}
 		again, _ := rewriteDents(out, old, o, 0)
 		if string(again) != string(out) {
 			t.Fatal("another order the second time")

@@ -4,7 +4,6 @@ package main
 import (
 	"crypto/rand"
 	"fmt"
-	"hash/maphash"
 	"os"
 	"sync"
 	"time"
@@ -32,7 +31,6 @@ func main() {
 		f, _ := os.Open("/dev/urandom")
 		f.Read(b)
 		fmt.Printf("%x\n", b)
-		fmt.Println(maphash.String(maphash.MakeSeed(), "a"))
 	case "dir":
 		es, err := os.ReadDir(".")
 		f, _ := os.Open(".")
