@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // KeepPartition keeps the findings of one partition only, and finishes the
 // report again: what is kept is counted anew. A finding that followed only from
@@ -45,6 +48,7 @@ func (r *Report) KeepPartition(n int) error {
 	}
 	r.Partitions = partitions
 	r.OnlyPartition = &n
+	r.Verification = r.Verification.only(kept)
 	return r.Finish()
 }
 
@@ -76,4 +80,22 @@ func (r *Report) harmless() func(id string) bool {
 		return answer
 	}
 	return tell
+}
+
+// only is the verification without findings that are not kept.
+func (v *Verification) only(kept map[string]bool) *Verification {
+	if v == nil || v.Attribution == nil {
+		return v
+	}
+	drop := func(ids []string) []string {
+		return slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !kept[id] })
+	}
+	c, a := *v, *v.Attribution
+	a.Races = drop(a.Races)
+	a.Trials = slices.Clone(a.Trials)
+	for i := range a.Trials {
+		a.Trials[i].Findings = drop(a.Trials[i].Findings)
+	}
+	c.Attribution = &a
+	return &c
 }

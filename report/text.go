@@ -107,19 +107,26 @@ func (t *text) wrapped(lead, style, s string) {
 
 func (t *text) report(r *Report) {
 	style := green
-	if r.Verdict != Reproducible {
+	if !r.Passes() {
 		style = red
 	}
 	t.line(t.paint(bold+";"+style, r.Headline())) // one line, however narrow: scripts read the first one
 	t.inputs(r)
+	if r.Verdict == Reproducible {
+		t.verification(r.Verification, true)
+	}
 	t.partitions(r)
 
 	left, skipped := t.opt.Max, 0
 	for _, g := range r.Groups() {
-		show := g.Roots[:min(left, len(g.Roots))]
+		roots, allowed := g.Roots, []*Finding(nil)
+		if !t.opt.Verbose {
+			roots, allowed = parted(g.Roots)
+		}
+		show := roots[:min(left, len(roots))]
 		left -= len(show)
-		skipped += len(g.Roots) - len(show)
-		if len(show) == 0 && (len(g.Roots) > 0 || len(g.Derived) == 0) {
+		skipped += len(roots) - len(show)
+		if len(show) == 0 && len(allowed) == 0 && (len(roots) > 0 || len(g.Derived) == 0) {
 			continue
 		}
 		t.blank()
@@ -128,13 +135,19 @@ func (t *text) report(r *Report) {
 			t.blank()
 			t.finding(f)
 		}
+		t.allowed(allowed)
 		t.folded(g.Derived)
 	}
 	if skipped > 0 {
 		t.blank()
 		t.line("… and ", Commas(int64(skipped)), " more (see --json)")
 	}
-	t.rest(r)
+	t.unexplained(r)
+	if r.Verdict != Reproducible {
+		t.verification(r.Verification, false)
+	}
+	t.policy(r.Policy)
+	t.warnings(r)
 }
 
 // inputs names the two images, one below the other.
@@ -159,6 +172,9 @@ func (t *text) inputs(r *Report) {
 		t.line("  ", []string{"a", "b"}[i], "  ", paths[i], pad, "  ", t.paint(dim, details[i]))
 		if in.Digest != "" {
 			t.line("     ", t.paint(dim, Cut(Visible(in.Digest), t.opt.Width-len(lead))))
+		}
+		if in.FileDigest != "" { // of the disk is said above
+			t.line("     ", t.paint(dim, Cut("file "+Visible(in.FileDigest), t.opt.Width-len(lead))))
 		}
 	}
 }
@@ -235,9 +251,8 @@ func (t *text) folded(derived []*Finding) {
 	}
 }
 
-// rest is what comes after the findings: bytes that nobody explains, and
-// what could not be read.
-func (t *text) rest(r *Report) {
+// unexplained says where bytes lie that no format claims.
+func (t *text) unexplained(r *Report) {
 	if n := r.DifferingBytes - r.ExplainedBytes; n > 0 {
 		t.blank()
 		lead := "unexplained: "
@@ -266,6 +281,11 @@ func (t *text) rest(r *Report) {
 		}
 		t.wrapped(lead, "", s)
 	}
+}
+
+// warnings says what could not be read, and what there is to say against the
+// policy.
+func (t *text) warnings(r *Report) {
 	if len(r.Warnings) == 0 {
 		return
 	}
