@@ -22,7 +22,7 @@ type Case struct {
 
 // Pair is two images that were compared.
 type Pair struct {
-	Name    string // the images' relative name, where folders were compared
+	Name    string // the images' relative name as the report has it, where folders were compared
 	A, B    Image
 	Volumes []*Volume
 	// Spans are where the two disks differ, as far as both go, in whole blocks

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// maxChanges is how many differing files of a pair of images are held.
-	maxChanges = 2_000_000
+	// maxChanges is how many differing files of a pair of images are held, and
+	// maxNames how many bytes of their names and targets.
+	maxChanges = 1_000_000
+	maxNames   = 512 << 20
 	// maxRuns is how many runs of a file are listed, maxAllRuns of all files of
 	// a volume.
 	maxRuns    = 1024
@@ -64,7 +66,7 @@ func Compare(ctx context.Context, name string, a, b *split.Image, opt Options) (
 	}
 	p.Spans, p.Bytes = found.Spans, found.Bytes
 	opt.Log.scanned(p, found)
-	left := maxChanges
+	left := room{maxChanges, maxNames}
 	for _, v := range p.pairVolumes(opt.Partition) {
 		c := &comparison{ctx: ctx, p: p, v: v, opt: opt, left: &left}
 		if err := c.compare(); err != nil {
@@ -111,13 +113,16 @@ func (p *Pair) pairVolumes(only int) []*Volume {
 	return list
 }
 
+// room is how much may still be held of a pair of images.
+type room struct{ changes, names int }
+
 // comparison is the comparison of one volume under way.
 type comparison struct {
 	ctx  context.Context
 	p    *Pair
 	v    *Volume
 	opt  Options
-	left *int // changes that may still be held
+	left *room
 
 	// aligned says that both sides begin at the same byte of their disks, so
 	// that spans tell what differs.
@@ -247,10 +252,10 @@ func (c *comparison) walk() error {
 		switch {
 		case order < 0:
 			c.onlyA = append(c.onlyA, &File{Object: a.now})
-			err = c.held()
+			err = c.held(a.now)
 		case order > 0:
 			c.onlyB = append(c.onlyB, &File{Object: b.now})
-			err = c.held()
+			err = c.held(b.now)
 		default:
 			err = c.pair(a.now, b.now)
 		}
@@ -274,9 +279,16 @@ func (c *comparison) walk() error {
 }
 
 // held counts a change.
-func (c *comparison) held() error {
-	if *c.left--; *c.left < 0 {
-		return fmt.Errorf("%s, %s: more than %d files differ, too many for one case file: choose a partition with --partition", c.p.A.Path, c.p.B.Path, maxChanges)
+func (c *comparison) held(objects ...*volume.Object) error {
+	c.left.changes--
+	for _, o := range objects {
+		c.left.names -= len(o.Path) + len(o.Target)
+		for _, x := range o.Xattrs {
+			c.left.names -= len(x.Name)
+		}
+	}
+	if c.left.changes < 0 || c.left.names < 0 {
+		return fmt.Errorf("%s, %s: more than %d files differ, or their names are too long for one case file: choose a partition with --partition", c.p.A.Path, c.p.B.Path, maxChanges)
 	}
 	return nil
 }
@@ -318,7 +330,7 @@ func (c *comparison) pair(a, b *volume.Object) error {
 		return err
 	}
 	c.v.Changes = append(c.v.Changes, change)
-	return c.held()
+	return c.held(a, b)
 }
 
 // metadata compares all of two objects but their contents.

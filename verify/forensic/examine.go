@@ -40,17 +40,16 @@ func Examine(ctx context.Context, r *report.Report, a, b string, opt ExamineOpti
 			return nil, err
 		}
 	}
-	var bytes int64
 	for _, name := range names {
-		p, err := c.examine(ctx, r, filepath.Join(a, name), filepath.Join(b, name), name, opt)
+		pathA, pathB := inFolder(a, name), inFolder(b, name)
+		p, err := c.examine(ctx, r, pathA, pathB, name, opt)
 		if err != nil {
 			return nil, err
 		}
 		c.Pairs = append(c.Pairs, p)
-		bytes += p.Bytes
-	}
-	if opt.Saved && r.A.Format != folderFormat && !scoped(r) && bytes != r.DifferingBytes {
-		return nil, fmt.Errorf("%s, %s: differ in %d bytes, the report says %d: one of them has changed since", a, b, bytes, r.DifferingBytes)
+		if said := bytesOf(r, name); opt.Saved && !scoped(r) && p.Bytes != said {
+			return nil, fmt.Errorf("%s, %s: differ in %d bytes, the report says %d: one of them has changed since", pathA, pathB, p.Bytes, said)
+		}
 	}
 	c.Describe(r)
 	return c, nil
@@ -67,7 +66,7 @@ func LogInputs(ctx context.Context, r *report.Report, a, b string, opt ExamineOp
 		}
 	}
 	for _, name := range names {
-		for i, path := range []string{filepath.Join(a, name), filepath.Join(b, name)} {
+		for i, path := range []string{inFolder(a, name), inFolder(b, name)} {
 			fi, err := os.Stat(path)
 			if err != nil {
 				return plain(path, err)
@@ -96,6 +95,39 @@ func LogInputs(ctx context.Context, r *report.Report, a, b string, opt ExamineOp
 
 // folderFormat is the format of a folder's Input.
 const folderFormat = "directory"
+
+// inFolder is the path of an image that a report calls by that name: in two
+// folders by its relative path, in which bytes that are no UTF-8 are escaped.
+func inFolder(dir, name string) string {
+	path := filepath.Join(dir, name)
+	if name == "" || !strings.Contains(name, `\`) {
+		return path
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return path
+	}
+	filepath.WalkDir(dir, func(at string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // whoever opens the image says what is wrong
+		}
+		if rel, err := filepath.Rel(dir, at); err == nil && report.Printable(rel) == name {
+			path = at
+			return fs.SkipAll
+		}
+		return nil
+	})
+	return path
+}
+
+// bytesOf is how many bytes of a pair of images the report's findings own.
+func bytesOf(r *report.Report, name string) (n int64) {
+	for i := range r.Findings {
+		if f := &r.Findings[i]; f.Image == name {
+			n += f.Bytes
+		}
+	}
+	return n
+}
 
 // scoped tells whether the report leaves partitions out, so that its bytes are
 // not all that differ.
@@ -155,7 +187,7 @@ func inputOf(in report.Input, name string) report.Input {
 		return in
 	}
 	for _, f := range in.Files {
-		if f.Path == report.Printable(name) {
+		if f.Path == name {
 			return report.Input{Size: f.Size, Format: f.Format, Digest: f.Digest}
 		}
 	}
@@ -196,12 +228,12 @@ func (c *Case) Describe(r *report.Report) {
 		} {
 			s.img.Path = s.in.Path
 			if p.Name != "" {
-				s.img.Path += "/" + report.Printable(p.Name)
+				s.img.Path += "/" + p.Name
 			}
 			s.img.SHA256 = strings.TrimPrefix(inputOf(s.in, p.Name).Digest, digest.Prefix)
 			s.img.Parts = map[int]string{}
 			for _, q := range r.Partitions {
-				if side := s.of(q); q.Image == report.Printable(p.Name) && side != nil && side.Digest != "" {
+				if side := s.of(q); q.Image == p.Name && side != nil && side.Digest != "" {
 					s.img.Parts[q.Number] = strings.TrimPrefix(side.Digest, digest.Prefix)
 				}
 			}

@@ -38,6 +38,7 @@ const (
 	maxRangeFiles  = 4096    // ranges that are written; nearer ones are joined until there are so few
 	maxSparse      = 1 << 44 // bytes of the largest file that is made, holes and all
 	maxOmittedSaid = 1000    // files that are named as left out
+	maxFiles       = 200_000 // that are extracted
 )
 
 // Manifest maps the names of an extraction to what they are.
@@ -159,7 +160,14 @@ func Extract(ctx context.Context, c *Case, dir string, limit int64) (_ *Extracti
 			x.Discard()
 		}
 	}()
-	if x.temp, err = os.MkdirTemp(filepath.Dir(abs), "."+filepath.Base(abs)+".extract-*"); err != nil {
+	for n := 0; ; n++ {
+		x.temp = filepath.Join(filepath.Dir(abs), fmt.Sprintf(".%s.extract.%d-%d.tmp", filepath.Base(abs), os.Getpid(), n))
+		if err = os.Mkdir(x.temp, 0o777); !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	if err != nil {
+		x.temp = "" // not ours to remove
 		return nil, plain(filepath.Dir(dir), err)
 	}
 	root, err := os.OpenRoot(x.temp)
@@ -187,7 +195,7 @@ func (x *Extraction) Commit(c *Case) error {
 			side string
 			img  *Image
 		}{{"a", &p.A}, {"b", &p.B}} {
-			x.Manifest.Images = append(x.Manifest.Images, ManifestImage{Side: s.side, Name: report.Printable(p.Name), Path: report.Printable(s.img.Path), Format: s.img.Format, Size: s.img.Size, SHA256: s.img.SHA256})
+			x.Manifest.Images = append(x.Manifest.Images, ManifestImage{Side: s.side, Name: p.Name, Path: report.Printable(s.img.Path), Format: s.img.Format, Size: s.img.Size, SHA256: s.img.SHA256})
 		}
 	}
 	b, err := json.MarshalIndent(&x.Manifest, "", "  ")
@@ -195,9 +203,6 @@ func (x *Extraction) Commit(c *Case) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(x.temp, ManifestName), append(b, '\n'), 0o666); err != nil {
-		return plain(x.dir, err)
-	}
-	if err := os.Chmod(x.temp, 0o755); err != nil {
 		return plain(x.dir, err)
 	}
 	// An empty folder gives way, which os.Rename does not allow; any other does
@@ -280,7 +285,7 @@ var sides = [2]string{"a", "b"}
 
 // file extracts one side of a change. done tells that all of it is written.
 func (e *extraction) file(p *Pair, v *Volume, side int, f *File, c *Change) (done bool, err error) {
-	x := Extracted{Side: sides[side], Image: report.Printable(p.Name), Partition: v.Number, Path: report.Printable(f.Path), Change: c.Kind()}
+	x := Extracted{Side: sides[side], Image: p.Name, Partition: v.Number, Path: report.Printable(f.Path), Change: c.Kind()}
 	if Escape(f.Path, "") != f.Path {
 		x.PathHex = hex.EncodeToString([]byte(f.Path))
 	}
@@ -304,8 +309,11 @@ func (e *extraction) file(p *Pair, v *Volume, side int, f *File, c *Change) (don
 	default:
 		return false, nil // a directory, or something that holds nothing
 	}
-	if content.Size() > maxSparse {
+	switch {
+	case content.Size() > maxSparse:
 		return omit(tooLarge)
+	case len(e.m.Files) == maxFiles:
+		return omit(fmt.Sprintf("more than %d files are not extracted", maxFiles))
 	}
 	x.Name = e.names.of(e.folder(side, p, v.Number), f.Path)
 	sum, err := e.write(x.Name, content)
@@ -371,10 +379,10 @@ func (e *readError) Error() string { return e.err.Error() }
 // its SHA-256. Where the content does not fit into the limit, or cannot be
 // read, nothing stays.
 func (e *extraction) write(name string, content volume.Content) (sum string, err error) {
-	if err := e.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+	if err := e.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o777); err != nil {
 		return "", plain(e.dir, err)
 	}
-	f, err := e.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := e.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return "", plain(e.dir, err)
 	}
@@ -451,7 +459,7 @@ func (e *extraction) ranges(p *Pair, side int, taken []scan.Span) error {
 		list = append(list, scan.Span{Start: both, End: img.Size})
 	}
 	for _, s := range list {
-		r := ExtractedRange{Side: sides[side], Image: report.Printable(p.Name), Offset: s.Start, Length: s.End - s.Start}
+		r := ExtractedRange{Side: sides[side], Image: p.Name, Offset: s.Start, Length: s.End - s.Start}
 		omit := func(why string) {
 			e.omit(ManifestOmission{Side: r.Side, Image: r.Image, Path: fmt.Sprintf("%d+%d", r.Offset, r.Length), Size: r.Length, Why: why})
 		}
