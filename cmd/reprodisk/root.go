@@ -58,7 +58,7 @@ Exit status: 0 no difference, 1 differences, 2 trouble, 130 after Ctrl-C.`,
 	root.SuggestionsMinimumDistance = 2
 	root.AddCommand(
 		a.buildCommand(), a.verifyCommand(), a.diffCommand(), a.splitCommand(),
-		a.inspectCommand(), a.normalizeCommand(), a.reportCommand(), a.policyCommand(), a.diffHookCommand(), a.versionCommand(),
+		a.inspectCommand(), a.normalizeCommand(), a.reportCommand(), a.policyCommand(), a.diffHookCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

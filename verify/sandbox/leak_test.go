@@ -61,7 +61,7 @@ var hostile = map[string]string{
 	"steers the kernel": `for f in kernel/core_pattern vm/drop_caches kernel/modprobe kernel/hostname kernel/randomize_va_space; do
 		(cat /proc/sys/$f >/proc/sys/$f) 2>/dev/null && [ $f != kernel/hostname ] && echo ESCAPED $f; done; (echo h >/proc/sysrq-trigger) 2>/dev/null && echo ESCAPED sysrq; true`,
 	"opens sockets":    `test "$(tail -n +3 /proc/net/dev | cut -d: -f1 | tr -d ' ')" = lo || echo ESCAPED; bash -c 'exec 3<>/dev/tcp/192.0.2.1/80' 2>/dev/null && echo ESCAPED; true`,
-	"deletes its root": `timeout 1 rm -rf --no-preserve-root /etc "$out" "$TMPDIR" /tmp / 2>/dev/null; true`,
+	"deletes its root": `timeout 0.5 rm -rf --no-preserve-root /etc "$out" "$TMPDIR" /tmp / 2>/dev/null; true`,
 	"remounts": `for d in / /etc /usr /proc/sys; do mount -o remount,rw,bind $d 2>/dev/null && echo x 2>/dev/null >$d/ESC && echo ESCAPED $d; umount -l $d 2>/dev/null; done
 		test -e /old -o -e /new && echo ESCAPED old; true`,
 	"remounts from below": `unshare -Urm sh -c 'for d in / /etc /usr; do mount -o remount,rw,bind $d && echo x >$d/ESC && echo ESCAPED $d; umount -l $d; done' 2>/dev/null; true`,
