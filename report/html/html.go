@@ -19,7 +19,7 @@ var assets embed.FS
 
 // The parts of the page's script and style, in the order in which they stand.
 var (
-	scripts = []string{"words.js", "data.js", "search.js", "rows.js", "tree.js", "diff.js", "hex.js", "detail.js", "disk.js", "worlds.js", "print.js", "main.js"}
+	scripts = []string{"words.js", "data.js", "search.js", "rows.js", "tree.js", "diff.js", "hex.js", "detail.js", "shapes.js", "disk.js", "worlds.js", "print.js", "main.js"}
 	styles  = []string{"base.css", "tree.css", "detail.css", "disk.css", "print.css"}
 )
 

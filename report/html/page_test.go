@@ -219,6 +219,13 @@ func TestMatrixAndWorlds(t *testing.T) {
 	p.quiet()
 }
 
+func TestIdenticalImages(t *testing.T) {
+	p := open(t, file(t, samples(t)["identical"]), "", 1280)
+	p.contains(`document.body.innerText`, "reproducible: the two images are identical, 2 GiB", "Nothing differs.", "1 ESP", "2 root")
+	p.shot("identical")
+	p.quiet()
+}
+
 func TestPolicyIsShown(t *testing.T) {
 	p := open(t, file(t, samples(t)["many"]), "", 1280)
 	p.click("#tab-policy")

@@ -39,15 +39,18 @@ function linkTo(i) {
     whatOf(i), data.file[i] ? ' ' + data.file[i] : '', el('span', { class: 'dim' }, ' ' + placeOf(i)));
 }
 
+const insideRows = 500;
+
 function insideView(d) {
-  const rows = d.inside.map(([where, field, a, b, cause, derived]) => el('tr', { class: derived ? 'derived' : '' },
+  const more = (d.insideOmitted || 0) + Math.max(d.inside.length - insideRows, 0);
+  const rows = d.inside.slice(0, insideRows).map(([where, field, a, b, cause, derived]) => el('tr', { class: derived ? 'derived' : '' },
     el('td', null, where && el('span', { class: 'dim' }, where + ' › '), field),
     a === b ? el('td', { colspan: 2 }, el('code', null, a), ' in both') : [el('td', null, el('code', null, a || '(none)')), el('td', null, el('code', null, b || '(none)'))],
     el('td', null, cause, derived && el('span', { class: 'dim' }, ' (follows)'))));
   return el('section', null, el('h3', null, 'Inside of the file', d.kind && el('span', { class: 'dim' }, ' ' + d.kind)),
     el('div', { class: 'scroll' }, el('table', { class: 'grid' },
       el('thead', null, el('tr', null, ['What', 'A', 'B', 'Cause'].map((h) => el('th', { scope: 'col' }, h)))), el('tbody', null, rows))),
-    d.insideOmitted && el('p', { class: 'dim' }, '… and ' + commas(d.insideOmitted) + ' more'));
+    more > 0 && el('p', { class: 'dim' }, '… and ' + commas(more) + ' more'));
 }
 
 function rangesView(d, whole) {

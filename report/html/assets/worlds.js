@@ -3,6 +3,7 @@
 
 const outcomes = { same: 'same', differs: 'differs', unstable: 'unstable', skipped: 'not tried', failed: 'failed' };
 const matrixRows = 300; // rows of the matrix that are shown at once
+const matrixColumns = 200; // there are two dozen variations
 
 function grid(heads, rows, kind) {
   return el('div', { class: 'scroll' }, el('table', { class: 'grid ' + (kind || '') },
@@ -13,7 +14,7 @@ function drawMatrix() {
   const view = $('view-matrix');
   const w = data.world;
   if (!view || !w) return;
-  const trials = w.trials;
+  const trials = w.trials.slice(0, matrixColumns);
   const races = new Set(w.races);
   const follows = trials.map((t) => new Set(t.findings));
   const rows = [];
