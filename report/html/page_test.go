@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	activeRow  = `document.querySelector('.row.active').innerText`
+	activeRow  = `document.querySelector('.row.active').textContent`
 	detailText = `document.querySelector('#detail').innerText`
-	rowsText   = `document.querySelector('#rows').innerText`
+	rowsText   = `document.querySelector('#rows').textContent`
 	statusText = `document.querySelector('#status').innerText`
 	sightText  = `document.querySelector('#sight').innerText`
 )

@@ -132,5 +132,6 @@ function closeDetail() {
 }
 
 function nothingChosen() {
+  document.body.classList.toggle('nothing', total === 0);
   detailElement.replaceChildren(el('p', { class: 'dim empty' }, total ? 'Choose a finding.' : 'Nothing differs.'));
 }

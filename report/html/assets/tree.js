@@ -28,6 +28,13 @@ function groupRow(at) {
     el('span', { class: 'end dim' }, counted(g.roots, 'cause'), el('span', { class: 'bytes' }, shortSize(g.bytes))));
 }
 
+// fileName is a path of which the end stays in sight.
+function fileName(path) {
+  if (!path) return null;
+  const cut = path.lastIndexOf('/') + 1;
+  return el('span', { class: 'file', title: path }, cut > 0 && el('span', { class: 'dir' }, path.slice(0, cut)), el('span', { class: 'base' }, path.slice(cut)));
+}
+
 // changed is B's value for a row: without what A begins with as well, where
 // that is long.
 function changed(a, b) {
@@ -50,7 +57,7 @@ function findingRow(at) {
   },
   twisty(children ? open : null),
   el('span', { class: 'dot cause-' + cause, title: cause }),
-  el('span', { class: 'what' }, what), data.file[i] && el('span', { class: 'file' }, data.file[i]));
+  el('span', { class: 'what' }, what), fileName(data.file[i]));
   if (data.count[i] > 1) row.append(el('span', { class: 'dim' }, '×' + commas(data.count[i])));
   if (elsewhere) row.append(el('span', { class: 'dim' }, placeOf(i)));
   if (data.a[i] !== data.b[i]) {
