@@ -12,6 +12,8 @@ import (
 	"github.com/reprodisk/reprodisk/build"
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/internal/document"
+	"github.com/reprodisk/reprodisk/verify/compare/digest"
 )
 
 // Program is a program to run.
@@ -32,6 +34,8 @@ type job struct {
 	dir string
 	// spec is the path of the spec, as it was given.
 	spec string
+	// specDigest is "sha256:…" of the spec's bytes.
+	specDigest string
 	// sources are files and folders that go into what is built.
 	sources []string
 	// image is the file of the output to compare; empty: all of the output.
@@ -55,7 +59,11 @@ func (j *job) called(which string) string {
 
 func specJob(path string, opt Options) (*job, error) {
 	// Read here as well: a mistake in the spec is nothing to run a build for.
-	s, err := spec.Load(path)
+	text, err := document.Load(path, "spec")
+	if err != nil {
+		return nil, err
+	}
+	s, err := spec.Parse(path, text)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +87,7 @@ func specJob(path string, opt Options) (*job, error) {
 		beside = []string{build.VariablesName}
 	}
 	return &job{
-		beside: beside, spec: path, sources: append([]string{abs}, sources(s)...),
+		beside: beside, spec: path, specDigest: digest.Bytes(text), sources: append([]string{abs}, sources(s)...),
 		name: "build", program: *p, own: true, image: format.FileName(format.Kind(s.Format)),
 		args:  func(out string) []string { return []string{"build", "--quiet", "-o", out, "--", abs} },
 		plain: unprefixed(abs, path),

@@ -111,7 +111,7 @@ func (l *lab) verification(p *plan, a, b *made) *report.Verification {
 		Level: string(l.opt.Level), Pinned: l.opt.Pin, Builds: l.builds, Variations: p.table(a, b),
 	}
 	if l.job.own {
-		v.Spec = report.Printable(l.job.spec)
+		v.Spec, v.SpecDigest = report.Printable(l.job.spec), l.job.specDigest
 	} else {
 		for _, arg := range l.job.program.Args {
 			v.Command = append(v.Command, report.Printable(arg))

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/report"
+	"github.com/reprodisk/reprodisk/report/html"
 	"github.com/reprodisk/reprodisk/verify/compare"
 )
 
@@ -58,7 +59,7 @@ See docs/nix.md. Exit status: 0 compared, whatever differs; 2 trouble.`,
 			return a.diffHook(cmd.Context(), &o, args[0], args[1], args[2], args[3])
 		},
 	}
-	cmd.Flags().StringVar(&o.dir, "report-dir", os.Getenv(hookFolder), "write the report into `DIR` too, as NAME.txt, NAME.json and NAME.md; by\ndefault $"+hookFolder)
+	cmd.Flags().StringVar(&o.dir, "report-dir", os.Getenv(hookFolder), "write the report into `DIR` too, as NAME.txt, .json, .md and .html; by\ndefault $"+hookFolder)
 	o.scope.add(cmd.Flags())
 	return cmd
 }
@@ -105,6 +106,7 @@ func (a *app) diffHook(ctx context.Context, o *hookOptions, out1, out2, drv, tmp
 		{"md", func(w io.Writer) error {
 			return report.WriteMarkdown(w, r, report.MarkdownOptions{Max: o.scope.maxFindings})
 		}},
+		{"html", func(w io.Writer) error { return html.Write(w, r, html.Options{Max: o.scope.maxFindings}) }},
 	} {
 		f, err := openOutput(filepath.Join(o.dir, filepath.Base(out1)+"."+form.ext), a.stdout)
 		if err != nil {

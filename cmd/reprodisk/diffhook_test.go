@@ -95,7 +95,7 @@ func TestNixShowsWhatDiffers(t *testing.T) {
 	}
 
 	files, err := filepath.Glob(filepath.Join(reports, "*"))
-	if err != nil || len(files) != 6 {
+	if err != nil || len(files) != 8 {
 		t.Errorf("the reports are %v", files)
 	}
 	for _, file := range files {

@@ -21,6 +21,15 @@ func TestGlobs(t *testing.T) {
 		{"", "x", false},
 		{"a?", "a", false},
 		{"**x", "x", true},
+		{"a*a", "a", false},
+		{"a*a", "aa", true},
+		{"*ab*ab", "ab", false},
+		{"*ab*b", "abab", true},
+		{"x*", "x", true},
+		{"*x*", "axb", true},
+		{"*x*", "ab", false},
+		{"?*b", "b", false},
+		{"?*b", "ab", true},
 	} {
 		if got := Glob(c.glob).Match(c.s); got != c.want {
 			t.Errorf("Glob(%q).Match(%q) = %v", c.glob, c.s, got)
@@ -39,9 +48,25 @@ func TestFoldersTakeWhatIsBelow(t *testing.T) {
 		{"*.pyc", "/usr/lib.pyc/x", false},
 		{"/var/log", "/var/logs", false},
 		{"/var/l*", "/var/logs/x", true},
+		{"/var/*/a", "/var/x/a/b", true},
+		{"/var/?og", "/var/log/b", true},
+		{"/", "/a", true},
 	} {
 		if got := Glob(c.glob).matchFile(c.file); got != c.want {
 			t.Errorf("%s of %s: %v", c.glob, c.file, got)
 		}
 	}
+}
+
+// FuzzGlob: with and without a question mark, a glob means the same.
+func FuzzGlob(f *testing.F) {
+	for _, s := range [][2]string{{"*a*b", "xaxb"}, {"", ""}, {"a*", "a"}, {"*ab*ab*", "abab"}} {
+		f.Add(s[0], s[1])
+	}
+	f.Fuzz(func(t *testing.T, glob, s string) {
+		want := Glob(glob).Match(s)
+		if got := Glob("?" + glob).Match("x" + s); got != want {
+			t.Errorf("%q of %q: %v, and %v after one more character", glob, s, want, got)
+		}
+	})
 }

@@ -63,8 +63,9 @@ func (g *Gate) Judge(r *report.Report) error {
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		allowed, late := "", false
+		of, path := partitions[place{f.Image, f.Partition}], f.Format+"/"+f.Structure+"/"+f.Field
 		for n := range rules {
-			if !rules[n].matches(f, partitions[place{f.Image, f.Partition}]) {
+			if !rules[n].matches(f, of, path) {
 				continue
 			}
 			if f.Derived {

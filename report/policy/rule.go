@@ -64,10 +64,11 @@ func badFile(glob string) string {
 	return ""
 }
 
-// matches tells whether the rule names all of a finding.
-func (r *Rule) matches(f *report.Finding, of *report.Partition) bool {
+// matches tells whether the rule names all of a finding, of which path is
+// format/structure/field.
+func (r *Rule) matches(f *report.Finding, of *report.Partition, path string) bool {
 	return (r.Field == nil || anyOf(r.Field, func(g Glob) bool {
-		return g.Match(f.Field) || g.Match(f.Format+"/"+f.Structure+"/"+f.Field) || g.Match(f.ID)
+		return g.Match(f.Field) || g.Match(path) || g.Match(f.ID)
 	})) &&
 		(r.Cause == nil || slices.Contains(r.Cause, f.Cause)) &&
 		(r.Image == nil || anyOf(r.Image, func(g Glob) bool { return g.Match(f.Image) })) &&

@@ -148,4 +148,11 @@ func Reader(ctx context.Context, r io.ReaderAt) (string, error) {
 	}
 }
 
+// Bytes is the digest of b.
+func Bytes(b []byte) string {
+	h := sha256.New()
+	h.Write(b)
+	return text(h)
+}
+
 func text(h hash.Hash) string { return Prefix + hex.EncodeToString(h.Sum(nil)) }
