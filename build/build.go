@@ -130,7 +130,7 @@ type builder struct {
 
 	bios      *boot.BIOS // GRUB's images for a BIOS; nil: none
 	variables []byte     // of the firmware; nil: none
-	squashfs  *os.File   // the root filesystem, made before the disk; nil: none
+	made      *os.File   // the root filesystem, where it is made before the disk; nil: it is not
 }
 
 // write makes the disk on an empty file.

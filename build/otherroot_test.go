@@ -4,10 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/internal/judge/sametree"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -90,6 +94,69 @@ func TestOtherRootsAreTheSameBytesEverywhere(t *testing.T) {
 		}
 		time.Sleep(250 * time.Millisecond) // the clock passes two seconds meanwhile
 	}
+}
+
+// TestXFSHoldsTheTree, as far as mkfs.xfs goes, and is the same at another
+// time, in another zone, from another copy.
+func TestXFSHoldsTheTree(t *testing.T) {
+	judge.Tool(t, "mkfs.xfs")
+	var digests []string
+	for i := range 2 {
+		dir := t.TempDir()
+		list := slices.DeleteFunc(items(false), func(i item) bool {
+			return i.attrs != nil || i.mode&unix.S_IFMT == unix.S_IFSOCK || strings.ContainsAny(i.path, " \n") || len(i.data) > 300 && i.mode == unix.S_IFLNK
+		})
+		if i > 0 {
+			list = shuffled(list, 3)
+			t.Setenv("TZ", "Asia/Kolkata")
+			time.Sleep(1100 * time.Millisecond)
+		}
+		makeItems(t, filepath.Join(dir, "root"), list, i > 0)
+		must(t, os.WriteFile(filepath.Join(dir, "test.yaml"), []byte(bare("xfs", "contents: [{source: root, target: /}]\n")), 0o644))
+		s, err := spec.Load(filepath.Join(dir, "test.yaml"))
+		must(t, err)
+		var warned []string
+		r, err := Build(t.Context(), s, Options{OutDir: filepath.Join(dir, "out"), Warn: func(w string) { warned = append(warned, w) }})
+		must(t, err)
+		if strings.Join(warned, "") != "fsType: xfs: 2 hard links become files of their own, for mkfs.xfs knows none" {
+			t.Errorf("the warnings are %q", warned)
+		}
+		digest, err := meaning(r.Image)
+		must(t, err)
+		digests = append(digests, digest)
+		judge.Must(t, "xfs_repair", "-n", "-f", r.Image)
+		if i > 0 {
+			continue
+		}
+		root := staged(t, dir)
+		unlink(root)
+		sametree.Same(t, root, sametree.Mounted(t, "xfs", r.Image), sametree.Times{Others: true})
+	}
+	if digests[0] != digests[1] {
+		t.Error("two builds give different bytes")
+	}
+}
+
+// unlink makes files of their own of hard links.
+func unlink(n *tree.Node) {
+	seen := map[*tree.Inode]bool{}
+	_ = n.Walk(func(_ string, n *tree.Node) error {
+		if seen[n.Inode] {
+			i := *n.Inode
+			n.Inode = &i
+		}
+		seen[n.Inode] = true
+		return nil
+	})
+}
+
+func TestXFSRefuses(t *testing.T) {
+	dir := sources(t)
+	out := filepath.Join(dir, "out")
+	judge.Tool(t, "mkfs.xfs")
+	oneLine(t, attempt(t, t.Context(), dir, bare("xfs", whole), out, nil), `test.yaml:4:1: fsType: xfs: "/many/file with a name 0": mkfs.xfs has no place for a name with blanks`)
+	oneLine(t, attempt(t, t.Context(), dir, bare("xfs", "diskSize: 200\n"), out, nil), "test.yaml:5:1: diskSize: mkfs.xfs makes no XFS of less than 314572800 bytes: 104857600 bytes are missing")
+	nothing(t, out)
 }
 
 // TestOtherRootsThatAreTooSmall are refused before anything is written.

@@ -13,6 +13,8 @@ import (
 	"github.com/reprodisk/reprodisk/build/stage"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkerofs"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
+	"github.com/reprodisk/reprodisk/internal/mkfs/pour"
+	"github.com/reprodisk/reprodisk/internal/ondisk/container"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
@@ -30,6 +32,8 @@ func (b *builder) planOther(ctx context.Context, opt partition.Options) error {
 		opt.DiskSize, err = b.planErofs(opt.DiskSize)
 	case spec.Btrfs:
 		opt.DiskSize, err = b.planBtrfs(opt.DiskSize)
+	case spec.XFS:
+		opt.DiskSize, err = b.planXFS(ctx, opt.DiskSize)
 	default:
 		opt.DiskSize, err = b.planSquashfs(ctx, opt.DiskSize)
 	}
@@ -57,7 +61,7 @@ func (b *builder) writeOther(ctx context.Context, w io.WriterAt, size int64) err
 	case spec.Btrfs:
 		return b.writeBtrfs(ctx, w, size)
 	}
-	return b.copySquashfs(ctx, w)
+	return b.copyMade(ctx, w)
 }
 
 // vfatOptions are those of a root filesystem that is FAT, at a size in bytes.
@@ -118,12 +122,8 @@ func (b *builder) bareSize(size int64) (int64, error) {
 // becomes shows only then, and returns the size of the disk: the given one,
 // or, where that is 0, as much as the filesystem takes.
 func (b *builder) planSquashfs(ctx context.Context, size int64) (int64, error) {
-	f, err := os.CreateTemp("", "reprodisk-*.squashfs")
+	f, err := b.scratch()
 	if err != nil {
-		return 0, fmt.Errorf("a temporary file for the squashfs (see TMPDIR): %w", wholefile.Bare(err))
-	}
-	b.squashfs = f
-	if err := os.Remove(f.Name()); err != nil {
 		return 0, err
 	}
 	if err := writeSquashfs(ctx, f, b.trees[partition.Root], b.epoch, b.opt.phase("root filesystem")); err != nil {
@@ -156,39 +156,47 @@ func (b *builder) holds(size, takes int64) (int64, error) {
 	return size, nil
 }
 
-// copySquashfs copies the filesystem to its place.
-func (b *builder) copySquashfs(ctx context.Context, w io.WriterAt) error {
-	fi, err := b.squashfs.Stat()
+// scratch opens a file without a name for a filesystem that is made before its
+// disk.
+func (b *builder) scratch() (*os.File, error) {
+	f, err := os.CreateTemp("", "reprodisk-*."+b.spec.FSType)
+	if err != nil {
+		return nil, fmt.Errorf("a temporary file for the %s (see TMPDIR): %w", b.spec.FSType, wholefile.Bare(err))
+	}
+	b.close()
+	b.made = f
+	return f, os.Remove(f.Name())
+}
+
+// copyMade copies the filesystem that was made before to its place, without
+// its blocks of zeros.
+func (b *builder) copyMade(ctx context.Context, w io.WriterAt) error {
+	fi, err := b.made.Stat()
 	if err != nil {
 		return err
 	}
 	progress := b.opt.phase("copying the root filesystem")
-	buf := make([]byte, mebibyte)
-	for off := int64(0); off < fi.Size(); {
-		if err := ctx.Err(); err != nil {
+	source := &container.File{F: b.made, Length: fi.Size()}
+	return pour.Runs(ctx, madeReader{source}, fi.Size(), pour.NewBuffer(), func(p []byte, off int64) error {
+		if _, err := w.WriteAt(p, off); err != nil {
 			return err
 		}
-		n, err := b.squashfs.ReadAt(buf[:min(int64(len(buf)), fi.Size()-off)], off)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return err
+		if progress != nil {
+			progress(off+int64(len(p)), fi.Size())
 		}
-		if n == 0 {
-			return io.ErrUnexpectedEOF
-		}
-		if _, err := w.WriteAt(buf[:n], off); err != nil {
-			return err
-		}
-		if off += int64(n); progress != nil {
-			progress(off, fi.Size())
-		}
-	}
-	return nil
+		return nil
+	})
 }
+
+// madeReader is a file as content; it is only read at places.
+type madeReader struct{ *container.File }
+
+func (madeReader) Read([]byte) (int, error) { return 0, io.EOF }
 
 // close lets go of what a build holds open.
 func (b *builder) close() {
-	if b.squashfs != nil {
-		b.squashfs.Close()
+	if b.made != nil {
+		b.made.Close()
 	}
 }
 

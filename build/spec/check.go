@@ -87,9 +87,6 @@ func (s *Spec) Unbuilt() error {
 		}
 		if first == nil || p.Line < first.Pos.Line || p.Line == first.Pos.Line && p.Col < first.Pos.Col {
 			first = errorAt(p, "not built yet: %s", o.name)
-			if o.name == "fsType" {
-				first.Msg += ": " + s.FSType
-			}
 		}
 	}
 	if first == nil && s.BootLoader == LoaderGuest {

@@ -1,6 +1,9 @@
 package spec
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // The values of fsType that something builds.
 const (
@@ -12,19 +15,16 @@ const (
 	XFS      = "xfs"
 )
 
-// otherFS tells whether fsType is one that nothing builds yet.
-func (s *Spec) otherFS() bool {
-	switch s.FSType {
-	case Ext4, VFAT, Squashfs, EROFS, Btrfs:
-		return false
-	}
-	return true
-}
+// xfsLabel is what mkfs.xfs takes on its command line.
+var xfsLabel = regexp.MustCompile(`^[0-9A-Za-z._+-]*$`)
 
 // checkFilesystem finds what the root filesystem has no place for.
 func (s *Spec) checkFilesystem() error {
 	if s.FSType == Btrfs && strings.ContainsAny(s.Label, "/\\\n") {
 		return s.Errorf("label", "%q: no slash, backslash or line break is possible with btrfs", shorten(s.Label))
+	}
+	if s.FSType == XFS && !xfsLabel.MatchString(s.Label) {
+		return s.Errorf("label", "%q: only letters, digits and ._+- are possible with xfs", shorten(s.Label))
 	}
 	if s.FSType != VFAT && s.FSType != Squashfs {
 		return nil

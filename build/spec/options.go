@@ -37,8 +37,8 @@ func options() []option {
 		{"efiVariables", text(func(s *Spec) *string { return &s.EFIVariables }), nil},
 		{"fsType", choice(
 			func(s *Spec) *string { return &s.FSType },
-			"ext4", "vfat", "squashfs", "erofs", "btrfs", "xfs",
-		), (*Spec).otherFS},
+			Ext4, VFAT, Squashfs, EROFS, Btrfs, XFS,
+		), nil},
 		{"label", orEmpty(func(s *Spec) *string { return &s.Label }), nil},
 		{"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile })), nil},
 		{

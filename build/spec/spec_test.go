@@ -161,6 +161,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"label: twelve-bytes\nfsType: vfat\npartitionTableType: none", `s.yaml:1:1: label: "twelve-bytes" has 12 bytes; vfat takes 11`},
 		{"label: sixteen-bytes-it\nfsType: erofs\npartitionTableType: none", `s.yaml:1:1: label: "sixteen-bytes-it" has 16 bytes; erofs takes 15`},
 		{"label: a/b\nfsType: btrfs\npartitionTableType: none", `s.yaml:1:1: label: "a/b": no slash, backslash or line break is possible with btrfs`},
+		{"label: a b\nfsType: xfs\npartitionTableType: none", `s.yaml:1:1: label: "a b": only letters, digits and ._+- are possible with xfs`},
 		{"bootSize: ''", `s.yaml:1:11: bootSize: is empty`},
 		{"name: ../x", `s.yaml:1:1: name: "../x" is no name for Nix: letters, digits and +-._?= only, at most 211, no dot in front`},
 		{"contents:\n- source: a\n  target: ../x", `s.yaml:3:3: contents: target "../x" leads out of the image's root`},
@@ -231,7 +232,7 @@ func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
 		"bootLoader: none\ninstallBootLoader: false":                                            "",
 		"postVM: a":                             "s.yaml:1:1: not built yet: postVM",
 		"memSize: 2048":                         "s.yaml:1:1: not built yet: memSize",
-		"fsType: xfs\npartitionTableType: none": "s.yaml:1:1: not built yet: fsType: xfs",
+		"fsType: xfs\npartitionTableType: none": "",
 		"deterministic: false":                  "",
 	} {
 		s, err := Parse("s.yaml", []byte(spec))
