@@ -36,11 +36,12 @@ const (
 
 // files is how a world shows inodes.
 type files struct {
-	start  moment // files that are older were there before the build
-	clock  *clock // nil: times as they are
-	inputs world.InputTimes
-	skip   uint64 // added to inode numbers
-	inside func(dev uint64) bool
+	start   moment // files that are older were there before the build
+	clock   *clock // nil: times as they are
+	inputs  world.InputTimes
+	skip    uint64 // added to inode numbers
+	inside  func(dev uint64) bool
+	devices map[uint64]uint32 // the sandbox's own, in the order in which they came up
 }
 
 // fileTimesFrom is the earliest time that a file can get that is made after
@@ -116,18 +117,37 @@ func (f *files) times(b []byte, ft fileTimes, now moment) (changed, dated bool) 
 	return changed, dated
 }
 
-// minorBit moves a device number out of the way: the highest of the 20 bits of a
-// minor number.
-const minorBit = 1 << 19
+// firstMinor is the first device number that the sandbox's own filesystems are
+// shown with, of major number 0 as those without a device have. The machine
+// hands its numbers out to all that is mounted in turn: they say nothing of the
+// build. This is half of the 20 bits that a minor number has.
+const firstMinor = 1 << 19
+
+// device is the number that a filesystem of the sandbox is shown with: they are
+// counted as they come up.
+func (f *files) device(dev uint64) (uint64, bool) {
+	if f.skip == 0 || !f.inside(dev) {
+		return 0, false
+	}
+	n, ok := f.devices[dev]
+	if !ok {
+		if f.devices == nil {
+			f.devices = map[uint64]uint32{}
+		}
+		n = uint32(len(f.devices))
+		f.devices[dev] = n
+	}
+	return unix.Mkdev(0, firstMinor+uint32(f.skip%1000)<<8+n&0xff), true
+}
 
 // stat rewrites a struct stat.
 func (f *files) stat(b []byte, now moment) (changed, dated bool) {
 	changed, dated = f.times(b, statTimes, now)
 	dev := binary.LittleEndian.Uint64(b[statDev:])
-	if f.skip != 0 && f.inside(dev) {
+	if shown, ok := f.device(dev); ok {
 		ino := binary.LittleEndian.Uint64(b[statIno:])
 		binary.LittleEndian.PutUint64(b[statIno:], ino+f.skip)
-		binary.LittleEndian.PutUint64(b[statDev:], unix.Mkdev(unix.Major(dev), unix.Minor(dev)^minorBit))
+		binary.LittleEndian.PutUint64(b[statDev:], shown)
 		changed = true
 	}
 	return changed, dated
@@ -141,10 +161,11 @@ func (f *files) statx(b []byte, now moment) (changed, dated bool) {
 	}
 	changed, dated = f.times(b, ft, now)
 	major, minor := binary.LittleEndian.Uint32(b[statxDevMajor:]), binary.LittleEndian.Uint32(b[statxDevMinor:])
-	if f.skip != 0 && f.inside(unix.Mkdev(major, minor)) {
+	if shown, ok := f.device(unix.Mkdev(major, minor)); ok {
 		ino := binary.LittleEndian.Uint64(b[statxIno:])
 		binary.LittleEndian.PutUint64(b[statxIno:], ino+f.skip)
-		binary.LittleEndian.PutUint32(b[statxDevMinor:], minor^minorBit)
+		binary.LittleEndian.PutUint32(b[statxDevMajor:], unix.Major(shown))
+		binary.LittleEndian.PutUint32(b[statxDevMinor:], unix.Minor(shown))
 		changed = true
 	}
 	return changed, dated
