@@ -25,6 +25,9 @@ func momentFrom(b []byte) moment {
 func (s *supervisor) now() moment { return s.clock.shown(momentOf(time.Now())) }
 
 func (s *supervisor) clockGettime(t *thread) {
+	if s.detoured(t) {
+		return
+	}
 	if t.proc.clockCall != 0 && t.call.ip == t.proc.clockCall {
 		// The patched vDSO, that has yet to be told the mark. It adds the offset
 		// itself.

@@ -25,7 +25,7 @@ const (
 // execved prepares a new program that stands before its first instruction.
 func (s *supervisor) execved(t *thread) {
 	p := t.proc
-	p.timers, p.clockCall = nil, 0
+	p.timers, p.clockCall, p.vdso = nil, 0, 0
 	p.name, _ = os.Readlink("/proc/" + strconv.Itoa(t.tid) + "/exe")
 	sp, native := t.registers()
 	if !native {
@@ -46,7 +46,7 @@ func (s *supervisor) execved(t *thread) {
 				t.write(a.value, b[:])
 			}
 		case atSysinfoEHDR:
-			if (s.controls.clock || s.controls.random) && !s.patchVDSO(t, a.value) {
+			if (s.controls.clock || s.controls.random || s.controls.stats()) && !s.patchVDSO(t, a.value) && (s.controls.clock || s.controls.random) {
 				t.write(a.at, binary.LittleEndian.AppendUint64(nil, atIgnore))
 			}
 		}
@@ -76,7 +76,7 @@ func (s *supervisor) patchVDSO(t *thread, base uint64) bool {
 	if !s.patchTried {
 		s.patchTried = true
 		if image := t.readVDSO(base); image != nil && !hideVDSO {
-			if p, ok := newPatch(image, s.controls, s.clock); ok {
+			if p, ok := newPatch(image, s.controls, s.files); ok {
 				s.patch = p
 			}
 		}
@@ -84,11 +84,10 @@ func (s *supervisor) patchVDSO(t *thread, base uint64) bool {
 	if s.patch == nil || base == 0 {
 		return false
 	}
-	for _, w := range s.patch.words {
-		if !poke(t.tid, base+w.offset, w.word) {
-			return false
-		}
+	if !s.patch.apply(t, base) {
+		return false
 	}
+	t.proc.vdso = base
 	if s.patch.mark != 0 {
 		t.proc.clockCall = base + s.patch.clockCall
 		if s.asking(askTime) {

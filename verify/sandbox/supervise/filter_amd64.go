@@ -36,9 +36,11 @@ func filter(c controls) []unix.SockFilter {
 		clockRules(b)
 	}
 	if c.stats() {
-		always(callStat, unix.SYS_STAT, unix.SYS_LSTAT, unix.SYS_FSTAT)
-		always(callNewfstatat, unix.SYS_NEWFSTATAT)
-		always(callStatx, unix.SYS_STATX)
+		for _, nr := range []int{unix.SYS_STAT, unix.SYS_LSTAT, unix.SYS_FSTAT} {
+			unmarked(b, nr, callStat)
+		}
+		unmarked(b, unix.SYS_NEWFSTATAT, callNewfstatat)
+		unmarked(b, unix.SYS_STATX, callStatx)
 	}
 	if c.random || c.watch {
 		always(callGetrandom, unix.SYS_GETRANDOM)
@@ -68,6 +70,17 @@ func filter(c controls) []unix.SockFilter {
 	}
 	b.ret(unix.SECCOMP_RET_ALLOW)
 	return b.code
+}
+
+// unmarked stops at a call that does not carry the mark.
+func unmarked(b *bpf, nr int, k kind) {
+	b.on(nr, func() {
+		b.load(low(5))
+		b.equal(magic&0xffff_ffff, "", "trace")
+		b.load(high(5))
+		b.equal(magic>>32, "allow", "trace")
+		b.endTrace(k)
+	})
 }
 
 func clockRules(b *bpf) {

@@ -5,13 +5,10 @@ package supervise
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -99,7 +96,9 @@ func (c command) run(t testing.TB, w world.World, args ...string) (run, error) {
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine, and its tracees
-		o.Start = time.Now()
+		if o.Start.IsZero() {
+			o.Start = time.Now()
+		}
 		env := c.env
 		if env == nil {
 			env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC"}
@@ -144,9 +143,3 @@ func (c command) must(t testing.TB, w world.World, args ...string) string {
 	}
 	return strings.TrimSpace(r.out)
 }
-
-var (
-	_ = json.Marshal
-	_ = errors.New
-	_ = strconv.Itoa
-)

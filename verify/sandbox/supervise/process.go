@@ -26,6 +26,7 @@ type process struct {
 	name string   // of the program, as the build sees it
 	prog *program // nil before the build's first program
 
+	vdso      uint64 // where it is mapped, patched; 0: it is not
 	clockCall uint64 // the address after the system call of the patched vDSO; 0: none
 	threads   int
 	pidfd     int             // 0: none yet
@@ -45,7 +46,7 @@ func (s *supervisor) born(tid int, parent *process, isThread bool) *thread {
 	} else {
 		p := &process{tgid: tid}
 		if parent != nil {
-			p.name, p.clockCall, p.devices = parent.name, parent.clockCall, parent.devices
+			p.name, p.vdso, p.clockCall, p.devices = parent.name, parent.vdso, parent.clockCall, parent.devices
 			if parent.prog != nil {
 				p.prog = parent.prog.fork()
 			}

@@ -183,20 +183,60 @@ func (s *supervisor) newFiles() *files {
 	return f
 }
 
-// stat, and the calls below, run as they are, and their result is changed.
-func (s *supervisor) stat(t *thread) { t.pending = s.statted }
+// stat, and the calls below, go on a detour, or run as they are and their result
+// is changed.
+func (s *supervisor) stat(t *thread) {
+	if to := s.detour(t); to != 0 && t.send(to) {
+		return
+	}
+	t.pending = s.statted
+}
+
+// detour is where the code lies that makes a thread's call, or 0.
+func (s *supervisor) detour(t *thread) uint64 {
+	if s.patch == nil || t.proc.vdso == 0 || s.asking(askTime) {
+		return 0
+	}
+	if entry := s.patch.detour.entry[t.call.data]; entry != 0 {
+		return t.proc.vdso + entry
+	}
+	return 0
+}
+
+// detoured tells whether a call comes from the detour, which cannot tell by itself
+// what a file's times are; it is answered then. The result is in the last
+// argument.
+func (s *supervisor) detoured(t *thread) bool {
+	if s.patch == nil || t.proc.vdso == 0 || s.patch.detour.stat == 0 {
+		return false
+	}
+	switch t.call.ip - t.proc.vdso {
+	case s.patch.detour.stat:
+		s.rewriteStat(t, t.call.args[5], statSize, statMode, s.files.stat)
+	case s.patch.detour.statx:
+		s.rewriteStat(t, t.call.args[5], statxSize, statxMode, s.files.statx)
+	default:
+		return false
+	}
+	t.skip(0)
+	return true
+}
 
 func (s *supervisor) statted(t *thread, result int64) {
 	if result != 0 {
 		return
 	}
-	addr, size, rewrite, mode := t.call.args[1], statSize, s.files.stat, statMode
 	switch kind(t.call.data) {
-	case callNewfstatat:
-		addr = t.call.args[2]
 	case callStatx:
-		addr, size, rewrite, mode = t.call.args[4], statxSize, s.files.statx, statxMode
+		s.rewriteStat(t, t.call.args[4], statxSize, statxMode, s.files.statx)
+	case callNewfstatat:
+		s.rewriteStat(t, t.call.args[2], statSize, statMode, s.files.stat)
+	default:
+		s.rewriteStat(t, t.call.args[1], statSize, statMode, s.files.stat)
 	}
+}
+
+func (s *supervisor) rewriteStat(t *thread, addr uint64, size, mode int, rewrite func([]byte, moment) (bool, bool)) {
 	var buf [statxSize]byte
 	b := buf[:size]
 	if !t.read(addr, b) {

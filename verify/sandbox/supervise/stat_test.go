@@ -97,6 +97,65 @@ func TestWhatTheSystemSays(t *testing.T) {
 	}
 }
 
+// TestStatCostsOneStop covers the code in the vDSO: files made some time after
+// the start, for which nobody has to be asked.
+func TestStatCostsOneStop(t *testing.T) {
+	dir := t.TempDir()
+	made := filepath.Join(dir, "file")
+	if err := os.WriteFile(made, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	ago := time.Now().Add(-10 * time.Second)
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(old, ago.Add(-time.Hour), ago.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range clocks {
+		for _, mode := range []world.InputTimesMode{world.InputTimesHost, world.InputTimesShifted} {
+			w := world.World{Clock: c, InputTimes: world.InputTimes{Mode: mode, Offset: time.Hour}}
+			for _, prog := range asks(t) {
+				cmd := command{dir: dir, options: Options{Start: ago}}
+				r, err := cmd.run(t, w, prog, "stats", made)
+				if err != nil || r.Status.ExitStatus() != 0 {
+					t.Fatalf("%s: %v, %v, %s", name, err, r.Status, r.err)
+				}
+				if r.Stops < 1000 || r.Stops > 1100 {
+					t.Errorf("%s: %d stops for 1000 calls", name, r.Stops)
+				}
+				earlier := c
+				if c.Mode == world.ClockRunning { // the file was there before the clock started
+					earlier.Start = c.Start.Add(-20 * time.Second)
+				}
+				everySecond(t, earlier, strings.TrimSpace(r.out))
+				everySecond(t, c, cmd.must(t, w, prog, "files"))
+			}
+			// An old file's times are shown as they are, or as an input's.
+			cmd := command{options: Options{Start: time.Now().Add(10 * time.Second)}}
+			want := strconv.FormatInt(ago.Add(-time.Hour).Unix(), 10)
+			if mode == world.InputTimesShifted {
+				want += " " + strconv.FormatInt(ago.Unix(), 10)
+			} else {
+				var st unix.Stat_t
+				if err := unix.Stat(old, &st); err != nil {
+					t.Fatal(err)
+				}
+				want += " " + strconv.FormatInt(st.Ctim.Sec, 10)
+			}
+			for _, stat := range [][]string{
+				{"stat", "-c", "%Y %Z", old},
+				{"perl", "-e", "@s = stat $ARGV[0]; print \"$s[9] $s[10]\"", old},
+			} {
+				if got := cmd.must(t, w, stat...); got != want {
+					t.Errorf("%s, %s: %s, not %s", name, mode, got, want)
+				}
+			}
+		}
+	}
+}
+
 // FuzzStat rewrites whatever a buffer holds: what was not made meanwhile stays,
 // and what was is as the clock says.
 func FuzzStat(f *testing.F) {

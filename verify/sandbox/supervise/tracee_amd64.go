@@ -39,13 +39,19 @@ func (t *thread) setResult(v int64) { ptrace(unix.PTRACE_POKEUSR, t.tid, regAX, 
 
 // registers tells the stack pointer, and whether the thread runs 64-bit code.
 func (t *thread) registers() (sp uint64, native bool) {
-	var r unix.PtraceRegs
-	// Not PTRACE_GETREGSET, which gives the registers of a 32-bit program in a
-	// form of their own.
-	if ptrace(unix.PTRACE_GETREGS, t.tid, 0, uintptr(unsafe.Pointer(&r))) != 0 {
-		return 0, true // it is dead
-	}
-	return r.Rsp, r.Cs != 0x23 // __USER32_CS of asm/segment.h
+	r, ok := t.allRegisters()
+	return r.Rsp, !ok || r.Cs != 0x23 // __USER32_CS of asm/segment.h
+}
+
+// allRegisters does not use PTRACE_GETREGSET, which gives the registers of a
+// 32-bit program in a form of their own.
+func (t *thread) allRegisters() (r unix.PtraceRegs, ok bool) {
+	ok = ptrace(unix.PTRACE_GETREGS, t.tid, 0, uintptr(unsafe.Pointer(&r))) == 0
+	return r, ok
+}
+
+func (t *thread) setRegisters(r *unix.PtraceRegs) bool {
+	return ptrace(unix.PTRACE_SETREGS, t.tid, 0, uintptr(unsafe.Pointer(r))) == 0
 }
 
 // usesOf tells what a system call does with descriptors.

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"os"
 )
 
 // maxVDSO bounds what is read of a vDSO: those there are have one or two pages.
@@ -13,14 +14,19 @@ const maxVDSO = 16 * page
 
 // patch is what to write into each new program's vDSO.
 type patch struct {
-	words []patchWord
+	pieces []patchPiece
 
 	// Of the clock: where the patched function's system call returns to, and
 	// where the mark lies that it passes. 0: the clock is not patched.
 	clockCall, mark uint64
+
+	detour detour // its places are 0 where there is none
 }
 
-type patchWord struct{ offset, word uint64 }
+type patchPiece struct {
+	offset uint64
+	bytes  []byte
+}
 
 // function is a function of the vDSO: where it lies in the image, and its bytes.
 type function struct{ offset, size uint64 }
@@ -65,13 +71,47 @@ func functions(image []byte) map[string]function {
 	return out
 }
 
-// difference lists the 8-byte words in which two images differ.
-func difference(from, to []byte) []patchWord {
-	var words []patchWord
+// difference lists the pieces, of whole words, in which two images differ.
+func difference(from, to []byte) []patchPiece {
+	var ps []patchPiece
 	for i := 0; i+8 <= len(from); i += 8 {
-		if w := binary.LittleEndian.Uint64(to[i:]); w != binary.LittleEndian.Uint64(from[i:]) {
-			words = append(words, patchWord{uint64(i), w})
+		if bytes.Equal(to[i:i+8], from[i:i+8]) {
+			continue
+		}
+		if n := len(ps) - 1; n >= 0 && int(ps[n].offset)+len(ps[n].bytes) == i {
+			ps[n].bytes = to[ps[n].offset : i+8]
+		} else {
+			ps = append(ps, patchPiece{uint64(i), to[i : i+8]})
 		}
 	}
-	return words
+	return ps
+}
+
+// apply writes a patch into a thread's memory: read-only text, which a tracer may
+// write to.
+func (p *patch) apply(t *thread, base uint64) bool {
+	if t.throughFile(os.O_RDWR, func(f *os.File) (int, error) {
+		for _, piece := range p.pieces {
+			if _, err := f.WriteAt(piece.bytes, int64(base+piece.offset)); err != nil {
+				return 0, err
+			}
+		}
+		return 1, nil
+	}) == 1 {
+		return true
+	}
+	for _, piece := range p.pieces { // some kernels forbid it, CONFIG_PROC_MEM_NO_FORCE
+		for i := 0; i < len(piece.bytes); i += 8 {
+			if !poke(t.tid, base+piece.offset+uint64(i), binary.LittleEndian.Uint64(piece.bytes[i:])) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// tail is the room behind what the image holds, up to the end of its last page:
+// it is mapped, and zero.
+func tail(image []byte) (offset uint64) {
+	return uint64(len(bytes.TrimRight(image, "\x00"))+15) &^ 15
 }

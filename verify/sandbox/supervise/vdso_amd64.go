@@ -10,7 +10,7 @@ import (
 // newPatch assembles what takes the place of the vDSO's functions: into the
 // largest of those that are overwritten goes the code, into the others a jump
 // there. It fails where the functions are not there, or too small.
-func newPatch(image []byte, ct controls, c clock) (*patch, bool) {
+func newPatch(image []byte, ct controls, fs *files) (*patch, bool) {
 	all := functions(image)
 	out := slices.Clone(image)
 	p := &patch{}
@@ -38,7 +38,7 @@ func newPatch(image []byte, ct controls, c clock) (*patch, bool) {
 		// The room's own function begins with a jump too, and behind it the code
 		// is laid out from a multiple of eight on.
 		start := (room.offset + 5 + 7) &^ 7
-		code := clockCode(c)
+		code := clockCode(*fs.clock)
 		if start+uint64(len(code.bytes)) > room.offset+room.size {
 			return nil, false
 		}
@@ -50,7 +50,21 @@ func newPatch(image []byte, ct controls, c clock) (*patch, bool) {
 		}
 		p.mark, p.clockCall = start, start+uint64(code.called)
 	}
-	p.words = difference(image, out)
+	if ct.stats() && fs.detours() {
+		// At the end of the image there is mostly a good part of a page left.
+		code, d := detourCode(fs)
+		if start := tail(image); start+uint64(len(code)) <= uint64(len(image)) {
+			copy(out[start:], code)
+			for k := range d.entry {
+				if d.entry[k] != 0 {
+					d.entry[k] += start
+				}
+			}
+			d.stat, d.statx = d.stat+start, d.statx+start
+			p.detour = d
+		}
+	}
+	p.pieces = difference(image, out)
 	return p, true
 }
 

@@ -402,6 +402,33 @@ static void ask_spin(void) {
 	for (int i = 0; i < 200000; i++) clock_gettime(CLOCK_REALTIME, &ts);
 }
 
+// ask_stats asks for the same file's times again and again, with registers, flags
+// and red zone in use.
+static void ask_stats(char *path) {
+	struct stat st;
+	struct statx sx;
+	memset(&st, 0, sizeof st);
+	for (int i = 0; i < 1000; i++) {
+#ifdef __x86_64__
+		long r12 = i, r9 = 9 * i, result, flags, red;
+		register long r9v __asm__("r9") = r9;
+		__asm__ volatile(
+			"leaq -512(%%rsp), %%rsp; movq %%rbx, -8(%%rsp); movq %%rbx, -128(%%rsp); stc; syscall;"
+			"movq -128(%%rsp), %2; leaq -256(%%rsp), %%rsp; pushfq; popq %1; leaq 768(%%rsp), %%rsp"
+			: "=a"(result), "=&r"(flags), "=&r"(red), "+r"(r9v)
+			: "0"((long)SYS_stat), "D"(path), "S"(&st), "b"(r12)
+			: "rcx", "r11", "memory");
+		if (result || !(flags & 1) || red != r12 || r9v != r9) FAIL("registers: %ld %lx %ld %ld", result, flags, red, r9v);
+#endif
+	}
+	show("stat", st.st_mtime), show("stat", st.st_ctime);
+	if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &sx)) FAIL("statx");
+	show("stat", sx.stx_mtime.tv_sec), show("stat", sx.stx_ctime.tv_sec);
+	if (st.st_mtim.tv_nsec != sx.stx_mtime.tv_nsec || st.st_mtim.tv_nsec > 999999999) FAIL("nanoseconds");
+	if (stat("/does/not/exist", &st) != -1 || errno != ENOENT) FAIL("stat");
+	if (syscall(SYS_stat, path, 8) != -1 || errno != EFAULT) FAIL("stat");
+}
+
 int main(int argc, char **argv) {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	char *what = argv[1];
@@ -418,6 +445,7 @@ int main(int argc, char **argv) {
 	else if (!strcmp(what, "int80")) ask_int80();
 	else if (!strcmp(what, "storm")) ask_storm(argv[0]);
 	else if (!strcmp(what, "spin")) ask_spin();
+	else if (!strcmp(what, "stats")) ask_stats(argv[2]);
 	else return 2;
 	return 0;
 }
