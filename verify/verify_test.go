@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reprodisk/reprodisk/build"
+	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 )
@@ -37,6 +39,17 @@ func fakeBuild(text string) int {
 	}
 	if text == "cwd" {
 		text, _ = os.Getwd()
+	}
+	if text == "real" {
+		s, err := spec.Load(os.Args[6])
+		if err == nil {
+			_, err = build.Build(context.Background(), s, build.Options{OutDir: out, SourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH")})
+		}
+		if err != nil {
+			os.Stderr.WriteString("reprodisk: " + err.Error() + "\n")
+			return 2
+		}
+		return 0
 	}
 	if err := os.Mkdir(out, 0o777); err != nil {
 		return 2

@@ -36,6 +36,8 @@ func mainField(name string) string {
 		return "DIR_WrtTime"
 	case "DIR_CrtDate", "DIR_CrtTimeTenth":
 		return "DIR_CrtTime"
+	case "name": // of a file that is the same otherwise; of one that is not, there are two entries
+		return "entry"
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(name, "_extra"), "_hi")
 }
@@ -124,12 +126,14 @@ func filesOf(f *report.Finding) []string {
 	return f.Files
 }
 
-// renamed tells whether both findings are names of one folder that only one
-// side has, and so alike that they may be the same file, called otherwise in
-// each build: core.1000 and core.23456.
+// renamed tells whether both findings are about names of one folder that one
+// side has and the other has not, so alike that they may be the same file,
+// called otherwise in each build: core.1000 and core.23456.
 func renamed(f, g *report.Finding) bool {
-	if f.Field != "entry" || f.A != "" && f.B != "" || g.A != "" && g.B != "" || f.File == "" || g.File == "" {
-		return false
+	for _, x := range []*report.Finding{f, g} {
+		if x.Field != "name" && (x.Field != "entry" || x.A != "" && x.B != "") || x.File == "" {
+			return false
+		}
 	}
 	dirF, nameF := path.Split(f.File)
 	dirG, nameG := path.Split(g.File)
