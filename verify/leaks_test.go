@@ -133,9 +133,9 @@ func TestEveryPlantedLeakIsCaughtAndAttributed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]string{}
+	found, notes := map[string]string{}, map[string]string{}
 	for _, f := range res.Report.Findings {
-		found[strings.TrimPrefix(f.File, "/")] = f.Variation
+		found[strings.TrimPrefix(f.File, "/")], notes[strings.TrimPrefix(f.File, "/")] = f.Variation, f.Note
 	}
 	made := map[string]bool{}
 	for _, v := range res.Report.Verification.Variations {
@@ -160,7 +160,7 @@ func TestEveryPlantedLeakIsCaughtAndAttributed(t *testing.T) {
 			t.Errorf("%s is not caught", name)
 		case want == "inodes" && got == "filesystem, inodes": // which numbers its files by itself
 		case got != want:
-			t.Errorf("%s follows %q", name, got)
+			t.Errorf("%s follows %q; %s", name, got, notes[name])
 		}
 	}
 	t.Logf("%d builds", res.Report.Verification.Builds)

@@ -36,6 +36,8 @@ func mainField(name string) string {
 		return "DIR_WrtTime"
 	case "DIR_CrtDate", "DIR_CrtTimeTenth":
 		return "DIR_CrtTime"
+	case "size": // of a file, which other content may change or not
+		return "content"
 	case "name": // of a file that is the same otherwise; of one that is not, there are two entries
 		return "entry"
 	}
