@@ -52,13 +52,16 @@ func (r *Report) fillEmpty() {
 		}
 	}
 	for i := range r.Findings {
-		f := &r.Findings[i]
-		if f.Ranges == nil {
-			f.Ranges = []Range{}
-		}
-		if f.DerivedFrom == nil {
-			f.DerivedFrom = []string{}
-		}
+		r.Findings[i].fillEmpty()
+	}
+}
+
+func (f *Finding) fillEmpty() {
+	if f.Ranges == nil {
+		f.Ranges = []Range{}
+	}
+	if f.DerivedFrom == nil {
+		f.DerivedFrom = []string{}
 	}
 }
 

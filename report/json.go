@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	_ "embed"
 	"encoding/json"
@@ -30,24 +31,59 @@ func JSONSchema() []byte { return bytes.Clone(schemaJSON) }
 // \uNNNN.
 func WriteJSON(w io.Writer, r *Report) error {
 	c := *r
-	c.Findings = slices.Clone(r.Findings)
+	c.Findings = nil
 	c.Partitions = slices.Clone(r.Partitions)
 	c.Heat = slices.Clone(r.Heat)
 	c.fillEmpty()
 	c.makeValid()
 
+	// Findings are put in one by one: of 100,000 of them the whole text is not
+	// held several times.
+	out := bufio.NewWriterSize(w, 1<<16)
 	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(&c); err != nil {
-		return fmt.Errorf("report as JSON: %w", err)
+	if err := encode(&buf, "", &c); err != nil {
+		return err
 	}
-	_, err := w.Write(EscapeJSON(buf.Bytes()))
-	return err
+	const list = "\n  \"findings\": [" // no string has a line feed of its own
+	head, tail, _ := bytes.Cut(EscapeJSON(buf.Bytes()), []byte(list+"]"))
+	out.Write(head)
+	out.WriteString(list)
+	for i := range r.Findings {
+		f := r.Findings[i]
+		f.fillEmpty()
+		f.makeValid()
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.WriteString("\n    ")
+		buf.Reset()
+		if err := encode(&buf, "    ", &f); err != nil {
+			return err
+		}
+		out.Write(bytes.TrimSuffix(EscapeJSON(buf.Bytes()), []byte("\n")))
+	}
+	if len(r.Findings) > 0 {
+		out.WriteString("\n  ")
+	}
+	out.WriteByte(']')
+	out.Write(tail)
+	return out.Flush()
 }
 
-// makeValid makes valid UTF-8 of strings that bypassed Printable.
+// encode writes a value and a line feed; its lines but the first begin with
+// the prefix.
+func encode(out *bytes.Buffer, prefix string, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("report as JSON: %w", err)
+	}
+	return nil
+}
+
+// makeValid makes valid UTF-8 of strings that bypassed Printable, but for those
+// of findings.
 func (r *Report) makeValid() {
 	for _, s := range []*string{
 		&r.Tool.Name, &r.Tool.Version,
@@ -66,24 +102,6 @@ func (r *Report) makeValid() {
 	}
 	r.Warnings = fixAll(r.Warnings)
 	r.Policy = r.Policy.valid()
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		for _, s := range []*string{
-			&f.ID, &f.Image, &f.Format, &f.Structure, &f.Field, &f.File, &f.A, &f.B,
-			&f.Remedy, &f.Variation, &f.Allowed, &f.Note, &f.Diff,
-		} {
-			fix(s)
-		}
-		f.DerivedFrom, f.Files = fixAll(f.DerivedFrom), fixAll(f.Files)
-		fix(&f.InsideKind)
-		f.Inside = slices.Clone(f.Inside)
-		for j := range f.Inside {
-			x := &f.Inside[j]
-			for _, s := range []*string{&x.Where, &x.Field, &x.A, &x.B} {
-				fix(s)
-			}
-		}
-	}
 	for i := range r.Heat {
 		fix(&r.Heat[i].Image)
 	}
@@ -92,6 +110,25 @@ func (r *Report) makeValid() {
 		p := &r.Partitions[i]
 		fix(&p.Image)
 		p.A, p.B = p.A.valid(), p.B.valid()
+	}
+}
+
+// makeValid is the same for a finding. Lists are copied where they change.
+func (f *Finding) makeValid() {
+	for _, s := range []*string{
+		&f.ID, &f.Image, &f.Format, &f.Structure, &f.Field, &f.File, &f.A, &f.B,
+		&f.Remedy, &f.Variation, &f.Allowed, &f.Note, &f.Diff,
+	} {
+		fix(s)
+	}
+	f.DerivedFrom, f.Files = fixAll(f.DerivedFrom), fixAll(f.Files)
+	fix(&f.InsideKind)
+	f.Inside = slices.Clone(f.Inside)
+	for j := range f.Inside {
+		x := &f.Inside[j]
+		for _, s := range []*string{&x.Where, &x.Field, &x.A, &x.B} {
+			fix(s)
+		}
 	}
 }
 

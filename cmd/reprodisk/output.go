@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -85,15 +86,27 @@ func (o *output) beside(path string) error {
 
 // write renders the output and puts it into its place.
 func (o *output) write(render func(io.Writer) error) error {
-	var buf bytes.Buffer
-	if err := render(&buf); err != nil {
-		return err
-	}
 	return o.stream(func(w io.Writer) error {
-		if _, err := w.Write(buf.Bytes()); err != nil {
+		if o.direct != nil {
+			var whole bytes.Buffer
+			if err := render(&whole); err != nil {
+				return err
+			}
+			if _, err := w.Write(whole.Bytes()); err != nil {
+				return o.broken(err)
+			}
+			return nil
+		}
+		out := bufio.NewWriterSize(w, 1<<16)
+		err := render(out)
+		if err == nil {
+			err = out.Flush()
+		}
+		var failed *fs.PathError // of the file, through whatever the renderer made of it
+		if errors.As(err, &failed) {
 			return o.broken(err)
 		}
-		return nil
+		return err
 	})
 }
 

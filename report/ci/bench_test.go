@@ -22,6 +22,7 @@ func BenchmarkRender(b *testing.B) {
 			return report.WriteMarkdown(w, r, report.MarkdownOptions{})
 		},
 	}
+	all["report.json"] = func(w io.Writer, r *report.Report, _ *Source) error { return report.WriteJSON(w, r) }
 	for name, write := range formats {
 		all[name] = write
 	}
