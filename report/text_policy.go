@@ -104,7 +104,7 @@ func (t *text) policy(p *Policy) {
 }
 
 func (t *text) rule(x *PolicyRule) {
-	s := string(x.State)
+	s := Visible(string(x.State))
 	if x.Findings > 0 {
 		s += ", " + Counted(int64(x.Findings), "cause")
 	}

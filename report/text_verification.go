@@ -201,7 +201,7 @@ func (t *text) matrix(a *Attribution) {
 			number = fmt.Sprintf("%2d ", len(marked))
 		}
 		name := Cut(x.name(), maxTrialWidth)
-		s := string(x.Outcome)
+		s := Visible(string(x.Outcome))
 		if n := len(x.Findings); n > 0 {
 			s += ", " + Counted(int64(n), "cause")
 		}
