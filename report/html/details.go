@@ -82,8 +82,8 @@ func (d *details) of(f *report.Finding) detail {
 		ID: report.Visible(f.ID), RangesOmitted: f.RangesOmitted, Note: report.Visible(f.Note),
 		FilesOmitted: f.FilesOmitted, Kind: report.Visible(f.InsideKind), InsideOmitted: f.InsideOmitted,
 	}
-	if a, b := shortened(f.A, f.B); a != side(f.A) || b != side(f.B) {
-		out.A, out.B = side(f.A), side(f.B)
+	if a, b := shortened(f.A, f.B); a != full(f.A) || b != full(f.B) {
+		out.A, out.B = full(f.A), full(f.B)
 	}
 	for _, g := range f.Ranges {
 		out.Ranges = append(out.Ranges, g.Offset, g.Length)
@@ -106,7 +106,7 @@ func (d *details) of(f *report.Finding) detail {
 	for i := range f.Inside {
 		x := &f.Inside[i]
 		out.Inside = append(out.Inside, []any{
-			report.Visible(x.Where), report.Visible(x.Field), side(x.A), side(x.B), report.Visible(string(x.Cause)), x.Derived,
+			report.Visible(x.Where), report.Visible(x.Field), full(x.A), full(x.B), report.Visible(string(x.Cause)), x.Derived,
 		})
 	}
 	if s := f.Sample; s != nil {

@@ -167,12 +167,12 @@ func TestNumbersOfRuns(t *testing.T) {
 	}
 }
 
-type full struct{}
+type fullDisk struct{}
 
-func (full) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space left") }
 
 func TestErrorsOfTheWriterAreKept(t *testing.T) {
-	if err := Write(full{}, samples(t)["many"], Options{}); err == nil || !strings.Contains(err.Error(), "no space left") {
+	if err := Write(fullDisk{}, samples(t)["many"], Options{}); err == nil || !strings.Contains(err.Error(), "no space left") {
 		t.Error(err)
 	}
 }

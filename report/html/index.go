@@ -113,8 +113,8 @@ func newIndex(r *report.Report, d *details) *index {
 	return x
 }
 
-// side is a value as the details show it; blank ones are said to be so.
-func side(s string) string {
+// full is a value as the details show it; blank ones are said to be so.
+func full(s string) string {
 	if s != "" && strings.TrimSpace(s) == "" && utf8.ValidString(s) {
 		return strings.ReplaceAll(report.Visible(s), " ", `\x20`)
 	}

@@ -17,12 +17,12 @@ function drawMatrix() {
   const trials = w.trials.slice(0, matrixColumns);
   const races = new Set(w.races);
   const follows = trials.map((t) => new Set(t.findings));
-  const rows = [];
+  // Those of which something is known come first.
+  const known = new Set([...w.races, ...trials.flatMap((t) => t.findings)]);
+  const rows = [...known].sort((i, j) => i - j);
   for (let i = 0; i < total; i++) {
-    if (isRoot(i)) rows.push(i);
+    if (isRoot(i) && !known.has(i)) rows.push(i);
   }
-  const touched = (i) => races.has(i) || follows.some((f) => f.has(i));
-  rows.sort((i, j) => touched(j) - touched(i) || i - j);
   const head = el('thead', null, el('tr', null, el('th', { scope: 'col', class: 'corner' }, 'Finding'),
     el('th', { scope: 'col', class: 'turned', title: 'Differs between two builds of the same world' }, el('span', null, 'by itself')),
     trials.map((t) => el('th', { scope: 'col', class: 'turned outcome-' + t.outcome, title: [t.value, outcomes[t.outcome] || t.outcome, t.why, t.builds ? counted(t.builds, 'build') : ''].filter(Boolean).join('; ') },
