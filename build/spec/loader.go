@@ -164,7 +164,7 @@ func readSystemdBoot(s *Spec, n node) error {
 
 // entryName is the Boot Loader Specification's name of an entry's file. A plus
 // sign would begin a counter of attempts, which the boot loader writes to.
-var entryName = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]{0,99}$`)
+var entryName = regexp.MustCompile(`^[0-9A-Za-z_-][0-9A-Za-z._-]*$`) // and at most 100 bytes
 
 func readBootEntry(s *Spec, e *BootEntry, n node) error {
 	e.Pos = n.pos
@@ -173,7 +173,7 @@ func readBootEntry(s *Spec, e *BootEntry, n node) error {
 			if err := line(&e.Name)(n); err != nil {
 				return err
 			}
-			if !entryName.MatchString(e.Name) || strings.HasSuffix(e.Name, ".") {
+			if !entryName.MatchString(e.Name) || len(e.Name) > 100 || strings.HasSuffix(e.Name, ".") {
 				return errorAt(n.pos, "%q is no name of an entry: letters, digits and ._- only, at most 100, no dot at either end", shorten(e.Name))
 			}
 			return nil
@@ -197,7 +197,7 @@ func readBootEntry(s *Spec, e *BootEntry, n node) error {
 	return nil
 }
 
-var moduleName = regexp.MustCompile(`^[0-9a-z_]{1,64}$`)
+var moduleName = regexp.MustCompile(`^[0-9a-z_]+$`) // and at most 64 bytes
 
 func readGRUB(s *Spec, n node) error {
 	g := &GRUB{}
@@ -224,7 +224,7 @@ func readGRUB(s *Spec, n node) error {
 				if err := line(to)(n); err != nil {
 					return err
 				}
-				if !moduleName.MatchString(*to) {
+				if !moduleName.MatchString(*to) || len(*to) > 64 {
 					return errorAt(n.pos, "%q is no name of a module", shorten(*to))
 				}
 				return nil
