@@ -39,7 +39,7 @@ func (s *session) start() (c *child, err error) {
 	}()
 	files, err := c.files(s)
 	if err != nil {
-		return nil, fmt.Errorf("sandbox: %w", err)
+		return c, fmt.Errorf("sandbox: %w", err)
 	}
 	attr := &syscall.ProcAttr{Dir: "/", Env: stageEnv(s.req.Level), Files: files, Sys: &syscall.SysProcAttr{
 		Setsid: true, PidFD: &c.pidfd,
@@ -49,10 +49,7 @@ func (s *session) start() (c *child, err error) {
 	} else if c.pid, err = syscall.ForkExec("/proc/self/exe", []string{initName}, attr); err != nil {
 		err = fmt.Errorf("sandbox: cannot start: %w", err)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+	return c, err
 }
 
 // files opens what init inherits, in the order of its descriptors.

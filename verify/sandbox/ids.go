@@ -24,6 +24,10 @@ type ids struct {
 	Swapped            bool // the build goes by another number than the caller
 }
 
+// mayHaveGroups tells whether setgroups(2) is allowed in the caller's user
+// namespace.
+func mayHaveGroups() bool { return firstLine("/proc/self/setgroups") != "deny" }
+
 // extent is a run of ids that a user namespace knows.
 type extent struct{ start, size int }
 
@@ -40,7 +44,7 @@ func planIDs(u world.User, uid, gid int, own func(file string) []extent, sub fun
 	}
 	p.Swapped = p.UID != uid || p.GID != gid
 	if us, gs := own("/proc/self/uid_map"), own("/proc/self/gid_map"); us != nil && gs != nil {
-		p.OuterUID, p.OuterGID, p.Groups = identity(us), identity(gs), true
+		p.OuterUID, p.OuterGID, p.Groups = identity(us), identity(gs), mayHaveGroups()
 		p.InnerUID, p.InnerGID = swap(us, p.UID, uid), swap(gs, p.GID, gid)
 		return p
 	}

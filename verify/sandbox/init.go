@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -34,7 +35,9 @@ func (o *orders) run() (out outcome) {
 			unix.Unshare(unix.CLONE_NEWCGROUP) // older kernels have none
 		}
 		if err := o.makeRoot(); err != nil {
-			return fail(err)
+			out := fail(err)
+			out.Hidden = errors.Is(err, errHidden)
+			return out
 		}
 	} else {
 		unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -127,7 +130,7 @@ func gateError(b []byte) error {
 func (o *orders) become(sys *syscall.SysProcAttr) {
 	p := &o.IDs
 	if !o.Userns {
-		sys.Credential = &syscall.Credential{Uid: uint32(p.UID), Gid: uint32(p.GID)}
+		sys.Credential = &syscall.Credential{Uid: uint32(p.UID), Gid: uint32(p.GID), NoSetGroups: !p.Groups}
 		return
 	}
 	sys.Cloneflags = unix.CLONE_NEWUSER | unix.CLONE_NEWNS

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -15,12 +16,16 @@ const procFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 // its kernel, whatever the namespace: its number is enough.
 var procWritable = []string{"sys", "irq", "bus", "fs", "acpi", "scsi", "asound", "driver", "sysrq-trigger", "latency_stats"}
 
+// errHidden is a /proc that nobody may see whole here, which the kernel refuses
+// to a user namespace.
+var errHidden = errors.New("sandbox isolated: cannot mount /proc: a container hides parts of it, and the kernel then forbids a new one; start the container with --security-opt systempaths=unconfined, or use the level supervised")
+
 // mountProc mounts the process table of the sandbox's namespace.
 func (o *orders) mountProc(*layout) error {
 	at := newRoot + "/proc"
 	if err := unix.Mount("proc", at, "proc", procFlags, ""); err != nil {
 		if err == unix.EPERM {
-			return fmt.Errorf("sandbox isolated: cannot mount /proc: a container hides parts of it, and the kernel then forbids a new one; start the container with --security-opt systempaths=unconfined (or --privileged), or use the level supervised")
+			return errHidden
 		}
 		return fmt.Errorf("sandbox isolated: cannot mount /proc: %w", err)
 	}

@@ -34,10 +34,15 @@ var runEntries = []string{"/run/current-system", "/run/booted-system", "/run/ope
 // netEntries are where /etc/resolv.conf may point to.
 var netEntries = []string{"/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/run/connman"}
 
+var errChroot = errors.New("sandbox isolated: cannot change the root: not possible in a chroot or on a ramdisk's root; use the level supervised")
+
 // makeRoot makes the root of the sandbox and enters it.
 func (o *orders) makeRoot() error {
-	if err := mount("the root", "", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return err
+	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		if err == unix.EINVAL { // the root is no mount
+			return errChroot
+		}
+		return fmt.Errorf("sandbox isolated: cannot leave the machine's mounts alone: %w", err)
 	}
 	if err := o.enterStaging(); err != nil {
 		return err
@@ -98,7 +103,7 @@ func (o *orders) enterStaging() error {
 	}
 	if err := unix.PivotRoot(stage, stage+oldRoot); err != nil {
 		if err == unix.EINVAL {
-			return errors.New("sandbox isolated: cannot change the root: not possible in a chroot or on a ramdisk's root; use the level supervised")
+			return errChroot
 		}
 		return fmt.Errorf("sandbox isolated: cannot change the root: %w", err)
 	}

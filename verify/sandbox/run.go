@@ -44,6 +44,10 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	}
 	s.stdout, s.stderr = stdout.w, stderr.w
 	onThread(func() { err = s.run(ctx) })
+	if errors.Is(err, errWithoutUserns) {
+		s.plain = true
+		onThread(func() { err = s.run(ctx) })
+	}
 	stdout.end()
 	stderr.end()
 	if e := ctx.Err(); e != nil {

@@ -25,6 +25,7 @@ type session struct {
 	folder         string // the build folder on the machine, where it has one there
 	stdout, stderr *os.File
 	found          bool
+	plain          bool   // no user namespace is tried
 	group          *group // nil: none was needed, or could be made
 }
 
@@ -190,6 +191,8 @@ func (s *session) run(ctx context.Context) error {
 		return err
 	case out == nil:
 		return fmt.Errorf("sandbox: ended before its report (%s)", statusText(ws))
+	case out.Hidden && s.orders.Userns && mayDoWithoutUserns():
+		return errWithoutUserns
 	case out.Error != "":
 		return errors.New(out.Error)
 	}

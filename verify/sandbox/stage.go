@@ -107,10 +107,11 @@ type execOrders struct {
 
 // outcome is what init reports.
 type outcome struct {
-	Error    string `json:"error,omitempty"` // why nothing was run
-	Status   uint32 `json:"status"`          // of the build, as wait(2) has it
-	Ended    bool   `json:"ended"`           // the build ended, Status holds
-	Found    bool   `json:"found"`           // it left something at $out
+	Error    string `json:"error,omitempty"`  // why nothing was run
+	Status   uint32 `json:"status"`           // of the build, as wait(2) has it
+	Hidden   bool   `json:"hidden,omitempty"` // Error is one of a /proc that a user namespace may not have
+	Ended    bool   `json:"ended"`            // the build ended, Status holds
+	Found    bool   `json:"found"`            // it left something at $out
 	Problem  string `json:"problem,omitempty"`
 	Nanosecs int64  `json:"nanosecs"`
 }
