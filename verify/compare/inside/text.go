@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/textdiff"
@@ -103,18 +102,16 @@ const (
 	zone   = `(?: ?(?:Z|UTC|GMT|[A-Z]{3,4}|[+-]\d{2}:?\d{2})\b)?`
 )
 
-var varying = sync.OnceValue(func() *regexp.Regexp { // takes a millisecond
-	return regexp.MustCompile(
-		`(\b\d{4}-\d{2}-\d{2}[T ]` + clock + zone + // ISO 8601
-			`|\b(?:` + days + `, )?\d{1,2} ` + months + ` \d{4} ` + clock + zone + // RFC 2822
-			`|\b` + days + ` ` + months + ` [ \d]\d ` + clock + `(?: [A-Z]{3,4})? \d{4}\b` + // date(1), ctime(3)
-			`|\b\d{8}T\d{6}Z?\b|\b20\d{6}-?\d{6}\b)` + // 20240102T030405Z, 20240102030405
-			`|(\b\d{4}-\d{2}-\d{2}\b|\b(?:` + days + `, )?\d{1,2} ` + months + ` \d{4}\b|\b` + months + ` \d{1,2},? \d{4}\b)` +
-			`|(\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\b)` +
-			`|(\b(?:[0-9a-f]{32}|[0-9A-F]{32}|[0-9a-f]{16}|[0-9A-F]{16})\b)` +
-			`|(\b\d{9,10}\b|\b\d{13}\b)` +
-			`|(/(?:build|tmp|var/tmp)/[^\s:;,"'<>()=|]+)`)
-})
+var varying = regexp.MustCompile(
+	`(\b\d{4}-\d{2}-\d{2}[T ]` + clock + zone + // ISO 8601
+		`|\b(?:` + days + `, )?\d{1,2} ` + months + ` \d{4} ` + clock + zone + // RFC 2822
+		`|\b` + days + ` ` + months + ` [ \d]\d ` + clock + `(?: [A-Z]{3,4})? \d{4}\b` + // date(1), ctime(3)
+		`|\b\d{8}T\d{6}Z?\b|\b20\d{6}-?\d{6}\b)` + // 20240102T030405Z, 20240102030405
+		`|(\b\d{4}-\d{2}-\d{2}\b|\b(?:` + days + `, )?\d{1,2} ` + months + ` \d{4}\b|\b` + months + ` \d{1,2},? \d{4}\b)` +
+		`|(\b[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}\b)` +
+		`|(\b(?:[0-9a-f]{32}|[0-9A-F]{32}|[0-9a-f]{16}|[0-9A-F]{16})\b)` +
+		`|(\b\d{9,10}\b|\b\d{13}\b)` +
+		`|(/(?:build|tmp|var/tmp)/[^\s:;,"'<>()=|]+)`)
 
 // digestLine is a line of md5sum(1) or of a dpkg md5sums file: 32 hexadecimal
 // digits that follow from a file's content.
@@ -123,7 +120,7 @@ var digestLine = regexp.MustCompile(`^\\?[0-9a-f]{32} [ *]\S|(?i:md5)`)
 // cutTokens cuts a line into what is literal, and the tokens between.
 func cutTokens(line string) (literal []string, tokens []string, kinds []int) {
 	at := 0
-	for _, m := range varying().FindAllStringSubmatchIndex(line, -1) {
+	for _, m := range varying.FindAllStringSubmatchIndex(line, -1) {
 		for k := tokenTime; k <= tokenPath; k++ {
 			if m[2*k] >= 0 {
 				literal = append(literal, line[at:m[0]])
