@@ -4,8 +4,11 @@
 //
 // Data runs one way: volume reads each filesystem as a tree; Compare joins two
 // trees path by path and keeps the files that differ, with digests of their
-// contents (case.go, compare.go, content.go); WriteDFXML, WriteBodyfile and
-// Extract render them. Log is the account of what was read, for the same file.
+// contents (case.go; compare.go, join.go, content.go, renames.go); WriteDFXML
+// (dfxml.go, dfxmlfile.go), WriteBodyfile and Extract (extract.go, extractfile.go,
+// ranges.go, safename.go) render them. Examine does so for a report, and refuses
+// images that are no longer those of a saved one. Log is the account of what was
+// read, for the same file.
 //
 // The formats:
 //
