@@ -331,3 +331,34 @@ func FuzzParse(f *testing.F) {
 		s.DeriveID("x")
 	})
 }
+
+// TestTheDocsListEveryOption, and no other.
+func TestTheDocsListEveryOption(t *testing.T) {
+	text, err := os.ReadFile("../../docs/make-disk-image.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n## Options\n")
+	table, _, _ = strings.Cut(table, "\n## ")
+	listed := map[string]bool{}
+	for line := range strings.Lines(table) {
+		if !strings.HasPrefix(line, "| `") {
+			continue
+		}
+		first, _, _ := strings.Cut(line[1:], "|")
+		for i, word := range strings.Split(first, "`") {
+			if i%2 == 1 {
+				listed[word] = true
+			}
+		}
+	}
+	for _, o := range options() {
+		if !listed[o.name] {
+			t.Errorf("%s is not in the tables", o.name)
+		}
+		delete(listed, o.name)
+	}
+	for name := range listed {
+		t.Errorf("%s is in the tables, and is no option", name)
+	}
+}

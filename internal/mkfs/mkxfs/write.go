@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/reprodisk/reprodisk/internal/mkfs/pour"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -85,6 +87,8 @@ func run(ctx context.Context, tool string, f *os.File, dir, prototype string, op
 		return ctx.Err()
 	case err == nil:
 		return nil
+	case strings.Contains(said.String(), "write failed: No space left"):
+		return fmt.Errorf("the temporary file of the XFS (see TMPDIR): %w", unix.ENOSPC)
 	case noSpace.MatchString(said.String()):
 		return ErrSpace
 	}

@@ -133,13 +133,32 @@ func TestWhatDoesNotFit(t *testing.T) {
 	judge.Tool(t, "mkfs.xfs")
 	root, opt := &tree.Node{Inode: sametree.New(tree.Directory | 0o755)}, options
 	opt.Size = MinSize
-	for i := range 8 {
-		sametree.Put(root, fmt.Sprint("large", i), sametree.File(make([]byte, 40<<20)))
-	}
+	sametree.Put(root, "large", sametree.File(make([]byte, 280<<20)))
 	f, err := os.Create(filepath.Join(t.TempDir(), "x"))
 	must(t, err)
 	defer f.Close()
 	if err := Write(t.Context(), f, root, opt); !errors.Is(err, ErrSpace) {
+		t.Errorf("%v", err)
+	}
+}
+
+// TestADiskThatIsFull is not a tree that does not fit.
+func TestADiskThatIsFull(t *testing.T) {
+	judge.Tool(t, "mkfs.xfs")
+	judge.Root(t)
+	disk := t.TempDir()
+	judge.Must(t, "mount", "-t", "tmpfs", "-o", "size=1m", "none", disk)
+	t.Cleanup(func() { judge.Must(t, "umount", disk) })
+	f, err := os.Create(filepath.Join(disk, "x"))
+	must(t, err)
+	defer f.Close()
+	root := &tree.Node{Inode: sametree.New(tree.Directory | 0o755)}
+	if err := Write(t.Context(), f, root, options); err == nil || err.Error() != "the temporary file of the XFS (see TMPDIR): no space left on device" {
+		t.Errorf("%v", err)
+	}
+	t.Setenv("TMPDIR", disk)
+	sametree.Put(root, "x", sametree.File(sametree.Noise(1, 2<<20)))
+	if err := Write(t.Context(), f, root, options); err == nil || !strings.HasPrefix(err.Error(), "a copy of ") || !strings.HasSuffix(err.Error(), "no space left on device") {
 		t.Errorf("%v", err)
 	}
 }
