@@ -57,10 +57,10 @@ type Worse struct {
 func (p *PolicyRule) Warning() string {
 	switch {
 	case p.State == RuleExpired && p.Findings > 0:
-		return fmt.Sprintf("%s: this rule expired on %s and allows nothing; %s (%s) %s, and its reason was: %s", p.Where, p.Expires,
-			Counted(int64(p.Findings), "cause"), p.Names, map[bool]string{true: "needs it", false: "need it"}[p.Findings == 1], p.Reason)
+		return fmt.Sprintf("%s: this rule expired on %s and allows nothing; it names %s (%s), and its reason was: %s",
+			p.Where, p.Expires, Counted(int64(p.Findings), "cause"), p.Names, p.Reason)
 	case p.State == RuleExpired:
-		return fmt.Sprintf("%s: this rule expired on %s and allows nothing; nothing needs it: remove it (%s)", p.Where, p.Expires, p.Names)
+		return fmt.Sprintf("%s: this rule expired on %s and allows nothing; it names nothing that differs: remove it (%s)", p.Where, p.Expires, p.Names)
 	case p.State == RuleUnused && p.Derived > 0:
 		return fmt.Sprintf("%s: this rule is unused: only consequences differ there, which nobody has to allow (%s)", p.Where, p.Names)
 	case p.State == RuleUnused:
@@ -110,6 +110,26 @@ func (r *Report) Unjudge() {
 		r.Warnings = nil
 	}
 	r.Policy = nil
+}
+
+// validate checks what the outcome of a policy promises by itself.
+func (p *Policy) validate() error {
+	if p == nil {
+		return nil
+	}
+	for i := range p.Rules {
+		x := &p.Rules[i]
+		if !slices.Contains(RuleStates(), x.State) {
+			return fmt.Errorf("policy: rule %q: there is no state %q", x.Where, x.State)
+		}
+		if x.Findings < 0 || x.Derived < 0 {
+			return fmt.Errorf("policy: rule %q: a number is below zero", x.Where)
+		}
+	}
+	if b := p.Baseline; b != nil && (b.Known < 0 || b.Gone < 0) {
+		return fmt.Errorf("policy: baseline: a number is below zero")
+	}
+	return nil
 }
 
 // valid is the policy with valid UTF-8 of strings that bypassed Printable.

@@ -81,3 +81,18 @@ func TestBlockedOnlyWhereStrict(t *testing.T) {
 		t.Error(r.Headline())
 	}
 }
+
+func TestBrokenPoliciesAreNamed(t *testing.T) {
+	for want, change := range map[string]func(p *Policy){
+		`policy: rule ".reprodisk.yaml:3": there is no state "fine"`: func(p *Policy) { p.Rules[0].State = "fine" },
+		`policy: rule ".reprodisk.yaml:3": a number is below zero`:   func(p *Policy) { p.Rules[0].Findings = -1 },
+		`policy: rule "--exclude /var/log": a number is below zero`:  func(p *Policy) { p.Rules[4].Derived = -1 },
+		`policy: baseline: a number is below zero`:                   func(p *Policy) { p.Baseline = &Baseline{Known: -1} },
+	} {
+		r := judgedSamples(t)["policy"]
+		change(r.Policy)
+		if err := r.Finish(); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}

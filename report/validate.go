@@ -46,6 +46,9 @@ func (r *Report) Validate() error {
 	if err := r.validateHeat(); err != nil {
 		return err
 	}
+	if err := r.Policy.validate(); err != nil {
+		return err
+	}
 	if err := r.Verification.validate(index); err != nil {
 		return err
 	}

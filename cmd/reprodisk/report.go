@@ -14,7 +14,7 @@ import (
 )
 
 func (a *app) reportCommand() *cobra.Command {
-	var reports reportFlags
+	reports := reportFlags{scope: scopeFlags{again: true}}
 	var files forensicFlags
 	var open split.OpenOptions
 	cmd := &cobra.Command{
@@ -33,7 +33,6 @@ names: they have to be there, and unchanged.`,
   reprodisk report --markdown report.md report.json`,
 		Args: wants("REPORT.json"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			reports.scope.again = true
 			if err := reports.open(a); err != nil {
 				return err
 			}

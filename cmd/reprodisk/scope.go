@@ -29,8 +29,13 @@ type scopeFlags struct {
 
 func (f *scopeFlags) add(flags *pflag.FlagSet) {
 	f.set = flags
-	flags.StringVar(&f.policy, "policy", "", "what may differ, and why: the rules in `FILE`; without it those in\n"+policy.FileName+", where this folder has it")
-	flags.BoolVar(&f.noPolicy, "no-policy", false, "take no notice of "+policy.FileName)
+	if f.again {
+		flags.StringVar(&f.policy, "policy", "", "judge anew what may differ, and why: by the rules in `FILE`")
+		flags.BoolVar(&f.noPolicy, "no-policy", false, "forget what was allowed")
+	} else {
+		flags.StringVar(&f.policy, "policy", "", "what may differ, and why: the rules in `FILE`; without it those in\n"+policy.FileName+", where this folder has it")
+		flags.BoolVar(&f.noPolicy, "no-policy", false, "take no notice of "+policy.FileName)
+	}
 	flags.BoolVar(&f.strict, "strict", false, "fail where a rule is unused or has expired, and never allow bytes that\nno format claims")
 	flags.StringVar(&f.baseline, "baseline", "", "let only decide what the earlier report in `REPORT.json` does not have")
 	flags.StringArrayVar(&f.exclude, "exclude", nil, "pass over files whose path matches `GLOB` (* matches slashes too; without\na slash, the name alone); may be given again")

@@ -28,7 +28,8 @@ type Gate struct {
 }
 
 // Judge marks what the gate allows, says in the report what came of each rule,
-// and finishes the report. What is allowed already stays so. The first rule
+// and finishes the report. What is allowed already stays so, unless the gate is
+// strict now. The first rule
 // that names a finding gives the reason; a rule is used by every finding that
 // it names, so that the order of the rules changes neither verdict nor state.
 func (g *Gate) Judge(r *report.Report) error {
@@ -81,7 +82,7 @@ func (g *Gate) Judge(r *report.Report) error {
 			}
 		}
 		if p.Strict && f.Structure == report.UnknownStructure {
-			allowed = ""
+			f.Allowed, allowed = "", ""
 		}
 		if f.Allowed == "" {
 			f.Allowed = report.Printable(allowed)

@@ -128,6 +128,39 @@ func TestWhatNoRuleNamesFails(t *testing.T) {
 	}
 }
 
+// TestRulesKnowImagesApart: where folders are compared, partitions of the same
+// number are those of different disks.
+func TestRulesKnowImagesApart(t *testing.T) {
+	for rule, want := range map[string]string{
+		"image: one.img":                           "one.img:a",
+		"image: '*.img'":                           "one.img:a two.img:a",
+		"partition: 1":                             "one.img:a two.img:a",
+		"partition: {label: data}":                 "two.img:a",
+		"partition: {label: data}, image: one.img": "",
+		"partition: {number: 1}, image: two.img":   "two.img:a",
+		"field: two.img:*":                         "two.img:a",
+	} {
+		p, err := Parse(FileName, []byte("allow: [{"+rule+", reason: x}]"))
+		if err != nil {
+			t.Fatalf("%s: %v", rule, err)
+		}
+		r := &report.Report{
+			A: report.Input{Format: "directory"}, B: report.Input{Format: "directory"}, DifferingBytes: 2,
+			Findings: []report.Finding{{ID: "one.img:a", Image: "one.img", Partition: 1, Bytes: 1}, {ID: "two.img:a", Image: "two.img", Partition: 1, Bytes: 1}},
+		}
+		for image, label := range map[string]string{"one.img": "root", "two.img": "data"} {
+			side := &report.PartitionSide{Label: label}
+			r.Partitions = append(r.Partitions, report.Partition{Image: image, Number: 1, A: side, B: side})
+		}
+		if err := (&Gate{Policy: p}).Judge(r); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(slices.Sorted(maps.Keys(reasons(r))), " "); got != want {
+			t.Errorf("%s allows %s, not %s", rule, got, want)
+		}
+	}
+}
+
 func TestTheFirstRuleGivesTheReason(t *testing.T) {
 	r := judged(t, "allow:\n- {cause: time, reason: first}\n- {field: BS_VolID, reason: second}\n", nil)
 	if got := reasons(r)[volume]; got != "first (.reprodisk.yaml:2)" {
@@ -185,8 +218,8 @@ func TestIdleRulesAreReported(t *testing.T) {
 	want := []string{
 		".reprodisk.yaml:2: this rule is unused: nothing differs there (field s_uuid, partition 2)",
 		".reprodisk.yaml:5: this rule is unused: only consequences differ there, which nobody has to allow (field HeaderCRC32)",
-		".reprodisk.yaml:7: this rule expired on 2026-12-31 and allows nothing; 2 causes (field DiskGUID or BS_VolID) need it, and its reason was: rolled",
-		".reprodisk.yaml:10: this rule expired on 2026-12-31 and allows nothing; nothing needs it: remove it (file /gone)",
+		".reprodisk.yaml:7: this rule expired on 2026-12-31 and allows nothing; it names 2 causes (field DiskGUID or BS_VolID), and its reason was: rolled",
+		".reprodisk.yaml:10: this rule expired on 2026-12-31 and allows nothing; it names nothing that differs: remove it (file /gone)",
 	}
 	if d := cmp.Diff(want, r.Warnings); d != "" {
 		t.Error(d)
@@ -206,6 +239,11 @@ func TestStrictRefusesIdleRulesAndUnexplainedBytes(t *testing.T) {
 	r := judged(t, everything, strict)
 	if r.Passes() || r.Unallowed() != 1 || reasons(r)[strays] != "" {
 		t.Errorf("unexplained bytes: %s", r.Headline())
+	}
+	// Also where the report was judged before, and less strictly.
+	r = judged(t, everything, nil)
+	if err := (&Gate{Strict: true}).Judge(r); err != nil || r.Passes() || r.Unallowed() != 1 {
+		t.Errorf("%v, %s", err, r.Headline())
 	}
 	r = judged(t, "strict: true\n"+everything, nil)
 	if r.Passes() || !r.Policy.Strict {
