@@ -62,7 +62,7 @@ function drawWorlds() {
   if (w.variations.length) {
     parts.push(grid(['What', 'A', 'B', ''], w.variations.map(([name, a, b, varied, why]) => el('tr', { class: varied ? 'varied' : '' },
       el('th', { scope: 'row' }, name),
-      a === b ? el('td', { colspan: 2 }, a) : [el('td', null, a), el('td', null, b)],
+      a === b && !varied ? el('td', { colspan: 2 }, a) : [el('td', null, a), el('td', null, b)],
       el('td', null, varied && el('span', { class: 'tag vary' }, 'varied'), ' ', why && el('span', { class: 'dim' }, why)))), 'worlds'));
   }
   if (w.results.length) {
