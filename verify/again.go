@@ -178,7 +178,7 @@ func (l *lab) changed(ctx context.Context, info *buildinfo.Info, a, b *made) []s
 	}
 	for i, m := range []*made{a, b} {
 		if was := info.Builds[i].Digest; was != m.digest {
-			out = append(out, fmt.Sprintf("the %s gave %s when it was run before, and %s now", l.job.called(m.which), was, m.digest))
+			out = append(out, fmt.Sprintf("the %s gave %s before, and gives %s now", l.job.called(m.which), short(was), short(m.digest)))
 		}
 	}
 	slices.Sort(out)
@@ -187,3 +187,6 @@ func (l *lab) changed(ctx context.Context, info *buildinfo.Info, a, b *made) []s
 	}
 	return out
 }
+
+// short is enough of a digest to tell it from another.
+func short(digest string) string { return digest[:min(len(digest), len("sha256:")+16)] }

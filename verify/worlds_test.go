@@ -280,7 +280,7 @@ func TestEvidenceIsKeptAndRepeated(t *testing.T) {
 	}
 	again.builder = func(world.World, int) string { return "other" }
 	res, err = Again(context.Background(), out+".buildinfo.json", Options{Sandbox: again})
-	if err != nil || len(res.Report.Warnings) != 2 || !strings.Contains(res.Report.Warnings[0], "when it was run before") {
+	if err != nil || len(res.Report.Warnings) != 2 || !strings.Contains(res.Report.Warnings[0], " before, and gives sha256:") {
 		t.Errorf("%v, %+v", err, res)
 	}
 	if _, err := Again(context.Background(), out+".buildinfo.json", Options{Sandbox: again, Vary: []string{"all"}}); err == nil {
