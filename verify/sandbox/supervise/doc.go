@@ -16,7 +16,10 @@
 // then add the offset", with a mark in the sixth argument that the filter lets
 // pass; getrandom is taken away. Where the vDSO is of a shape not known, it is
 // hidden from the program (AT_SYSINFO_EHDR becomes AT_IGNORE), which is slower
-// and otherwise the same. The vsyscall page asks the filter by itself.
+// and otherwise the same. The vsyscall page asks the filter by itself. The stat
+// family, of which a build makes more calls than of all others, goes by code in
+// the vDSO too, at one stop a call, and from a C library at none: see
+// detour_amd64.go and site_amd64.go.
 //
 // Data runs one way: a World becomes controls (what has to be stopped at), these
 // a filter, and Run turns each stop into an answer. Prepare is the other side: it
@@ -58,6 +61,8 @@
 //     or where its clock is off by less than it runs.
 //   - Device and inode numbers in /proc/PID/maps, mountinfo and file handles;
 //     inode generation numbers.
+//   - Threads that draw from the program's one stream at the same time: who comes
+//     first is a race, as it is without a seed.
 //   - A /dev/urandom that is reached by a link of another name, or handed over a
 //     socket.
 //

@@ -26,6 +26,7 @@ const (
 func (s *supervisor) execved(t *thread) {
 	p := t.proc
 	p.timers, p.clockCall, p.vdso = nil, 0, 0
+	p.sites, p.stubs, p.borrowed = nil, 0, false
 	p.name, _ = os.Readlink("/proc/" + strconv.Itoa(t.tid) + "/exe")
 	sp, native := t.registers()
 	if !native {

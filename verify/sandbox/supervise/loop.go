@@ -50,7 +50,8 @@ const syscallStop = unix.SIGTRAP | 0x80
 // stopped answers a stop, and lets the thread go on.
 func (s *supervisor) stopped(t *thread, ws unix.WaitStatus) {
 	sig := ws.StopSignal()
-	switch int(uint32(ws) >> 16) {
+	event := int(uint32(ws) >> 16)
+	switch event {
 	case unix.PTRACE_EVENT_SECCOMP:
 		s.called(t)
 	case unix.PTRACE_EVENT_EXEC:
@@ -58,8 +59,12 @@ func (s *supervisor) stopped(t *thread, ws unix.WaitStatus) {
 	case unix.PTRACE_EVENT_FORK, unix.PTRACE_EVENT_VFORK, unix.PTRACE_EVENT_CLONE:
 		if child, ok := eventMessage(t.tid); ok {
 			isThread := unix.Tgkill(t.proc.tgid, child, 0) == nil
-			s.born(child, t.proc, isThread)
+			born := s.born(child, t.proc, isThread)
 			if !isThread {
+				if event != unix.PTRACE_EVENT_FORK {
+					born.proc.borrowed = true
+					t.proc.borrowed = t.proc.borrowed || event == unix.PTRACE_EVENT_CLONE
+				}
 				s.ask(askPID) // who starts a process is told its number
 			}
 		}

@@ -27,6 +27,9 @@ type process struct {
 	prog *program // nil before the build's first program
 
 	vdso      uint64 // where it is mapped, patched; 0: it is not
+	stubs     int    // how many it holds for places of the program
+	sites     map[uint64]*site
+	borrowed  bool   // its memory may be another's too
 	clockCall uint64 // the address after the system call of the patched vDSO; 0: none
 	threads   int
 	pidfd     int             // 0: none yet
@@ -47,6 +50,7 @@ func (s *supervisor) born(tid int, parent *process, isThread bool) *thread {
 		p := &process{tgid: tid}
 		if parent != nil {
 			p.name, p.vdso, p.clockCall, p.devices = parent.name, parent.vdso, parent.clockCall, parent.devices
+			p.stubs = parent.stubs
 			if parent.prog != nil {
 				p.prog = parent.prog.fork()
 			}

@@ -187,6 +187,7 @@ func (s *supervisor) newFiles() *files {
 // is changed.
 func (s *supervisor) stat(t *thread) {
 	if to := s.detour(t); to != 0 && t.send(to) {
+		s.shorten(t, to)
 		return
 	}
 	t.pending = s.statted

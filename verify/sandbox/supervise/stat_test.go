@@ -3,6 +3,7 @@
 package supervise
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"path/filepath"
@@ -154,6 +155,56 @@ func TestStatCostsOneStop(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStatOfTheCLibraryStopsNoMore covers the places in a C library that make the
+// call: 18,000 calls by six processes and threads.
+func TestStatOfTheCLibraryStopsNoMore(t *testing.T) {
+	dir := t.TempDir()
+	made := filepath.Join(dir, "file")
+	if err := os.WriteFile(made, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range clocks {
+		w := world.World{Clock: c}
+		for _, prog := range asks(t) {
+			r, err := command{dir: dir, options: Options{Start: time.Now().Add(-10 * time.Second)}}.run(t, w, prog, "many", made)
+			if err != nil || r.Status.ExitStatus() != 0 {
+				t.Fatalf("%s, %s: %v, %v, %s", name, prog, err, r.Status, r.err)
+			}
+			if r.Stops > 300 {
+				t.Errorf("%s, %s: %d stops", name, filepath.Base(prog), r.Stops)
+			}
+			if c.Mode == world.ClockRunning {
+				c.Start = c.Start.Add(-30 * time.Second)
+			}
+			everySecond(t, c, strings.TrimSpace(r.out))
+		}
+	}
+}
+
+// FuzzGap looks for gaps in whatever code: one that is found is no instruction
+// but one that does nothing.
+func FuzzGap(f *testing.F) {
+	call := []byte{0xb8, 6, 1, 0, 0, 0x0f, 0x05}
+	end := []byte{0x5b, 0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0, 0, 0, 0, 0}
+	f.Add(append(append([]byte{}, call...), append(make([]byte, 13), end...)...), uint64(0x1000), uint16(7))
+	f.Add(end, uint64(0x1004), uint16(0))
+	f.Fuzz(func(t *testing.T, code []byte, from uint64, here uint16) {
+		if from > 1<<47 {
+			return
+		}
+		at, ok := gap(code, from, from+uint64(here), 262)
+		if !ok {
+			return
+		}
+		if at < from || at+8 > from+uint64(len(code)) || at%8 != 0 {
+			t.Fatalf("a gap at %x of %d bytes from %x", at, len(code), from)
+		}
+		if b := code[at-from : at-from+8]; !bytes.HasSuffix(b, []byte{0, 0, 0, 0, 0}) {
+			t.Fatalf("% x", b)
+		}
+	})
 }
 
 // FuzzStat rewrites whatever a buffer holds: what was not made meanwhile stays,

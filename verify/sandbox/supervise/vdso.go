@@ -21,6 +21,8 @@ type patch struct {
 	clockCall, mark uint64
 
 	detour detour // its places are 0 where there is none
+	stubs  uint64 // room for more code, up to size; 0: none
+	size   uint64
 }
 
 type patchPiece struct {

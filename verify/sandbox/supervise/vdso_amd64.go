@@ -62,6 +62,7 @@ func newPatch(image []byte, ct controls, fs *files) (*patch, bool) {
 			}
 			d.stat, d.statx = d.stat+start, d.statx+start
 			p.detour = d
+			p.stubs, p.size = (start+uint64(len(code))+15)&^15, uint64(len(image))
 		}
 	}
 	p.pieces = difference(image, out)

@@ -429,6 +429,35 @@ static void ask_stats(char *path) {
 	if (syscall(SYS_stat, path, 8) != -1 || errno != EFAULT) FAIL("stat");
 }
 
+// ask_many asks through the C library, in a parent and its children, and in
+// threads later on.
+static void *many_stats(void *path) {
+	struct stat st, first;
+	if (stat(path, &first)) FAIL("stat");
+	for (int i = 0; i < 1000; i++) {
+		memset(&st, 1, sizeof st);
+		if (stat(path, &st) || st.st_mtime != first.st_mtime || st.st_ctime != first.st_ctime || st.st_ino != first.st_ino) FAIL("stat");
+		if (stat("/does/not/exist", &st) != -1 || errno != ENOENT) FAIL("stat");
+		struct statx sx;
+		if (statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &sx) || sx.stx_mtime.tv_sec != first.st_mtime) FAIL("statx");
+	}
+	show("stat", first.st_mtime), show("stat", first.st_ctime);
+	return NULL;
+}
+
+static void ask_many(char *path) {
+	many_stats(path);
+	for (int i = 0; i < 2; i++) {
+		pid_t p = fork();
+		if (p == 0) many_stats(path), exit(0);
+		int status;
+		if (waitpid(p, &status, 0) != p || status) FAIL("child");
+	}
+	pthread_t t[3];
+	for (int i = 0; i < 3; i++) pthread_create(&t[i], NULL, many_stats, path);
+	for (int i = 0; i < 3; i++) pthread_join(t[i], NULL);
+}
+
 int main(int argc, char **argv) {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	char *what = argv[1];
@@ -446,6 +475,7 @@ int main(int argc, char **argv) {
 	else if (!strcmp(what, "storm")) ask_storm(argv[0]);
 	else if (!strcmp(what, "spin")) ask_spin();
 	else if (!strcmp(what, "stats")) ask_stats(argv[2]);
+	else if (!strcmp(what, "many")) ask_many(argv[2]);
 	else return 2;
 	return 0;
 }
