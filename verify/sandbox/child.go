@@ -54,7 +54,7 @@ func (s *session) start() (c *child, err error) {
 
 // files opens what init inherits, in the order of its descriptors.
 func (c *child) files(s *session) (files []uintptr, err error) {
-	files = []uintptr{0, s.stdout.Fd(), s.stderr.Fd()}
+	files = make([]uintptr, 3)
 	give := func(f *os.File) {
 		c.theirs = append(c.theirs, f)
 		files = append(files, f.Fd())
@@ -71,7 +71,11 @@ func (c *child) files(s *session) (files []uintptr, err error) {
 		}
 		return f
 	}
-	null, self, out := open(os.DevNull), open("/proc/self/exe"), open(s.req.OutDir)
+	self, out := open("/proc/self/exe"), open(s.req.OutDir)
+	var null *os.File // as standard input, and as outputs that nobody reads
+	if err == nil {
+		null, err = os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	}
 	ordersR, ordersW := pipe()
 	reportR, reportW := pipe()
 	lifeR, lifeW := pipe()
@@ -88,7 +92,10 @@ func (c *child) files(s *session) (files []uintptr, err error) {
 		return nil, err
 	}
 	c.theirs = append(c.theirs, null)
-	files[0] = null.Fd()
+	files[0], files[1], files[2] = null.Fd(), null.Fd(), null.Fd()
+	if s.stdout != nil {
+		files[1], files[2] = s.stdout.Fd(), s.stderr.Fd()
+	}
 	for _, f := range append([]*os.File{ordersR, self, out, reportW, lifeR}, hello...) {
 		give(f)
 	}

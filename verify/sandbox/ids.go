@@ -54,7 +54,8 @@ func planIDs(u world.User, uid, gid int, own func(file string) []extent, sub fun
 	if us, gs := sub("/etc/subuid"), sub("/etc/subgid"); us != nil && gs != nil {
 		p.OuterUID = append(p.OuterUID, syscall.SysProcIDMap{ContainerID: 1, HostID: us[0].start, Size: us[0].size})
 		p.OuterGID = append(p.OuterGID, syscall.SysProcIDMap{ContainerID: 1, HostID: gs[0].start, Size: gs[0].size})
-		inner = [2][]extent{{{0, 1 + us[0].size}}, {{0, 1 + gs[0].size}}}
+		// One run must not cross from one of the parent's to the next.
+		inner = [2][]extent{{{0, 1}, {1, us[0].size}}, {{0, 1}, {1, gs[0].size}}}
 		p.Groups, p.Ranges = true, true
 	}
 	p.InnerUID, p.InnerGID = swap(inner[0], p.UID, 0), swap(inner[1], p.GID, 0)

@@ -30,6 +30,15 @@ func initStage() int {
 
 func (o *orders) run() (out outcome) {
 	fail := func(err error) outcome { return outcome{Error: err.Error()} }
+	if o.IDs.Ranges && o.Level == Isolated {
+		if err := beRoot(); err != nil {
+			return fail(err)
+		}
+	}
+	if o.TakeBack != "" {
+		takeBack(o.TakeBack)
+		return out
+	}
 	if o.Level == Isolated {
 		if o.Cgroup {
 			unix.Unshare(unix.CLONE_NEWCGROUP) // older kernels have none
@@ -59,6 +68,9 @@ func (o *orders) run() (out outcome) {
 	out.Status, out.Ended, out.Nanosecs = uint32(ws), true, int64(time.Since(begin))
 	if ws.Exited() && ws.ExitStatus() == 0 {
 		out.Found, out.Problem = o.output(folder)
+	}
+	if o.IDs.Ranges && o.Disk {
+		takeBack(o.Build)
 	}
 	return out
 }

@@ -57,6 +57,9 @@ func (s *session) plan() {
 		Level: r.Level, World: *w, Build: w.BuildPath, Dir: r.Dir, Overlay: r.Overlay,
 		Inputs: r.Inputs, Extra: r.Extra, OutDir: r.OutDir, Network: r.Network, DiskLimit: r.Limits.Disk,
 	}
+	if len(r.Inputs) > 0 && !slices.Contains(r.Inputs, SystemInput) {
+		o.Extra = append(slices.Clone(o.Extra), ownLibraries()...)
+	}
 	o.Real = map[string]string{}
 	for _, p := range append(append([]string{r.Path}, r.Inputs...), r.Extra...) {
 		if real, err := filepath.EvalSymlinks(p); err == nil && real != p {
@@ -133,7 +136,10 @@ func (s *session) removeFolders() {
 			}
 			return nil
 		})
-		os.RemoveAll(s.folder)
+		if os.RemoveAll(s.folder) != nil {
+			s.takeBack()
+			os.RemoveAll(s.folder)
+		}
 	}
 }
 

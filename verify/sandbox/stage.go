@@ -85,6 +85,7 @@ type orders struct {
 	Userns    bool              `json:"userns"` // init is root of a user namespace
 	IDs       ids               `json:"ids"`
 	Exec      execOrders        `json:"exec"`
+	TakeBack  string            `json:"take_back,omitempty"` // a folder whose files are to be the caller's again; nothing else is done
 
 	lastPID int // descriptor of ns_last_pid, 0 where the numbers are left alone
 }

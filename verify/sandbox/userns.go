@@ -26,6 +26,16 @@ func (s *session) startIsolated(c *child, attr *syscall.ProcAttr) (err error) {
 	sys.UidMappings, sys.GidMappings, sys.GidMappingsEnableSetgroups = p.OuterUID, p.OuterGID, p.Groups
 	s.orders.Userns = true
 	if !s.plain {
+		if p.Ranges {
+			if err = s.startWithRanges(c, attr); err == nil {
+				return nil
+			}
+			// With the caller's own id alone.
+			s.res.Notes = append(s.res.Notes, "files can be given to nobody else (chown): "+err.Error())
+			*p = planIDs(s.req.World.User, os.Geteuid(), os.Getegid(), ownIDs, func(string) []extent { return nil })
+			sys.AmbientCaps = nil
+			sys.UidMappings, sys.GidMappings, sys.GidMappingsEnableSetgroups = p.OuterUID, p.OuterGID, p.Groups
+		}
 		c.pid, err = syscall.ForkExec("/proc/self/exe", []string{initName}, attr)
 		if err == nil {
 			return nil
@@ -42,6 +52,23 @@ func (s *session) startIsolated(c *child, attr *syscall.ProcAttr) (err error) {
 		return errors.New(explainSpaces(err))
 	}
 	return nil
+}
+
+// startWithRanges starts init in a user namespace whose maps newuidmap(1)
+// writes.
+func (s *session) startWithRanges(c *child, attr *syscall.ProcAttr) (err error) {
+	attr.Sys.UidMappings, attr.Sys.GidMappings = nil, nil
+	ambient(attr.Sys)
+	if c.pid, err = syscall.ForkExec("/proc/self/exe", []string{initName}, attr); err != nil {
+		return err
+	}
+	if err = writeMaps(c.pid, &s.orders.IDs); err != nil {
+		c.kill()
+		c.wait()
+		unix.Close(c.pidfd)
+		c.pidfd = -1
+	}
+	return err
 }
 
 // errWithoutUserns asks for another go without a user namespace.
@@ -103,12 +130,6 @@ func chrooted() bool {
 		}
 	}
 	return true
-}
-
-// subIDs is the first range that a file like /etc/subuid gives the caller,
-// where newuidmap(1) is there to use it.
-func subIDs(file string) []extent {
-	return nil
 }
 
 // tryUserns makes a user namespace for a process that ends at once.

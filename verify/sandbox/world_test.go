@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -157,6 +159,17 @@ func TestOnlyInputsAreVisible(t *testing.T) {
 	secret, given := t.TempDir(), t.TempDir()
 	os.WriteFile(filepath.Join(given, "f"), []byte("given\n"), 0o644)
 	r := Request{Inputs: []string{SystemInput, given}}
+	busybox, err := filepath.EvalSymlinks(judge.Tool(t, "busybox")) // static
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	only := Request{Inputs: []string{busybox}, Path: busybox, OutDir: t.TempDir(), Stdout: &said, Stderr: &said}
+	only.Args = []string{"sh", "-c", busybox + " ls /; " + busybox + " ls " + filepath.Dir(busybox) + "; echo x >$out"}
+	res, err := Run(t.Context(), only)
+	if err != nil || res.Out == "" || strings.Contains(said.String(), "home\n") || strings.Contains(said.String(), "ls\n") {
+		t.Errorf("with busybox alone: %+v %s %v", res, &said, err)
+	}
 	if got := says(t, r, "cat "+given+"/f; ls -d "+secret+" /home /root /srv /boot 2>/dev/null; true"); got != "given" {
 		t.Errorf("visible: %q", got)
 	}
