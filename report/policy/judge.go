@@ -28,10 +28,10 @@ type Gate struct {
 }
 
 // Judge marks what the gate allows, says in the report what came of each rule,
-// and finishes the report. What is allowed already stays so, unless the gate is
-// strict now. The first rule
-// that names a finding gives the reason; a rule is used by every finding that
-// it names, so that the order of the rules changes neither verdict nor state.
+// and finishes the report. What is allowed already stays so, but for bytes that
+// no format claims where the gate is strict now. The first rule that names a
+// finding gives the reason; a rule is used by every finding that it names, so
+// that the order of the rules changes neither verdict nor state.
 func (g *Gate) Judge(r *report.Report) error {
 	if r.Policy == nil {
 		r.Policy = &report.Policy{Rules: []report.PolicyRule{}}
