@@ -1,6 +1,7 @@
 package attribute
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/report"
@@ -50,6 +51,9 @@ func causeOf(n world.Name) report.Cause {
 // refine enters what is known of a finding's cause now, and how to pin it.
 func refine(f *report.Finding, names []world.Name) {
 	known := f.Cause != report.Content && f.Cause != report.Unknown
+	if f.Cause == report.Random && !slices.Contains(names, world.RandomName) {
+		known = false // an identifier that is made of something else, as mkfs.vfat's of the clock
+	}
 	if !known {
 		f.Cause = causeOf(names[0])
 		for _, n := range names {
