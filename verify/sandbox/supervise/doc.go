@@ -18,8 +18,8 @@
 // hidden from the program (AT_SYSINFO_EHDR becomes AT_IGNORE), which is slower
 // and otherwise the same. The vsyscall page asks the filter by itself. The stat
 // family, of which a build makes more calls than of all others, goes by code in
-// the vDSO too, at one stop a call, and from a C library at none: see
-// detour_amd64.go and site_amd64.go.
+// the vDSO too, at one stop a call, and from a C library, or a Go program, at
+// none: see detour_amd64.go, site_amd64.go and gosite_amd64.go.
 //
 // Data runs one way: a World becomes controls (what has to be stopped at), these
 // a filter, and Run turns each stop into an answer. Prepare is the other side: it

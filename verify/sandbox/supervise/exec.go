@@ -12,6 +12,8 @@ import (
 // Of the auxiliary vector, linux/auxvec.h.
 const (
 	atNull        = 0
+	atPHDR        = 3
+	atPHNum       = 5
 	atIgnore      = 1
 	atRandom      = 25
 	atSysinfoEHDR = 33
@@ -38,8 +40,13 @@ func (s *supervisor) execved(t *thread) {
 		return // it has died, or its stack is of no known shape
 	}
 	s.identify(p, stack.args)
+	var phdr, phnum uint64
 	for _, a := range stack.auxv {
 		switch a.key {
+		case atPHDR:
+			phdr = a.value
+		case atPHNum:
+			phnum = a.value
 		case atRandom:
 			if s.controls.random {
 				var b [16]byte
@@ -51,6 +58,9 @@ func (s *supervisor) execved(t *thread) {
 				t.write(a.at, binary.LittleEndian.AppendUint64(nil, atIgnore))
 			}
 		}
+	}
+	if phdr != 0 {
+		s.shortenGo(t, phdr, phnum)
 	}
 }
 

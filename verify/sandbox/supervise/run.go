@@ -39,6 +39,7 @@ type supervisor struct {
 
 	patch      *patch // nil: the vDSO is hidden
 	patchTried bool
+	goPlaces   map[fileKey]goPlace
 
 	asked  map[world.Name]bool
 	result Result

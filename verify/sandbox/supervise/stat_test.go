@@ -183,6 +183,30 @@ func TestStatOfTheCLibraryStopsNoMore(t *testing.T) {
 	}
 }
 
+// TestStatOfGoStopsNoMore covers the place in Go programs: 12,000 calls by eight
+// goroutines.
+func TestStatOfGoStopsNoMore(t *testing.T) {
+	dir := t.TempDir()
+	made := filepath.Join(dir, "file")
+	if err := os.WriteFile(made, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range clocks {
+		w := world.World{Clock: c}
+		r, err := command{dir: dir, options: Options{Start: time.Now().Add(-10 * time.Second)}}.run(t, w, filepath.Join(build(t), "goask"), "stats", made)
+		if err != nil || r.Status.ExitStatus() != 0 {
+			t.Fatalf("%s: %v, %v, %s", name, err, r.Status, r.err)
+		}
+		if r.Stops > 300 {
+			t.Errorf("%s: %d stops", name, r.Stops)
+		}
+		if c.Mode == world.ClockRunning {
+			c.Start = c.Start.Add(-30 * time.Second)
+		}
+		everySecond(t, c, strings.TrimSpace(r.out))
+	}
+}
+
 // FuzzGap looks for gaps in whatever code: one that is found is no instruction
 // but one that does nothing.
 func FuzzGap(f *testing.F) {

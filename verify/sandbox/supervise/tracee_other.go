@@ -16,7 +16,13 @@ type detour struct {
 	stat, statx uint64
 }
 
-type site struct{}
+type (
+	site    struct{}
+	goPlace struct{}
+	fileKey struct{}
+)
+
+func (s *supervisor) shortenGo(*thread, uint64, uint64) {}
 
 func (s *supervisor) shorten(*thread, uint64) {}
 func (t *thread) send(uint64) bool            { return false }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 )
@@ -24,6 +25,32 @@ func main() {
 			fmt.Println("file", fi.ModTime().Unix())
 			os.Remove("made")
 		}
+	case "stats":
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for range 500 {
+					fi, err := os.Stat(os.Args[2])
+					if err != nil {
+						panic(err)
+					}
+					if _, err := os.Stat("/does/not/exist"); !os.IsNotExist(err) {
+						panic(err)
+					}
+					if f, err := os.Open(os.Args[2]); err == nil {
+						f.Stat()
+						f.Close()
+					}
+					if sec := fi.ModTime().Unix(); sec%500 == 7 {
+						runtime.GC()
+					}
+				}
+				fi, _ := os.Stat(os.Args[2])
+				fmt.Println("stat", fi.ModTime().Unix())
+			})
+			runtime.GC()
+		}
+		wg.Wait()
 	case "random":
 		b := make([]byte, 16)
 		rand.Read(b)
