@@ -174,3 +174,19 @@ func TestOtherRootsThatAreTooSmall(t *testing.T) {
 		must(t, os.RemoveAll(out))
 	}
 }
+
+// TestOtherRootsWithFreshIdentifiers are others each time, and sound.
+func TestOtherRootsWithFreshIdentifiers(t *testing.T) {
+	dir := sources(t)
+	for _, o := range otherRoots {
+		text := "deterministic: false\n" + bare(o.fsType, whole)
+		a, b := build(t, dir, text, filepath.Join(dir, "a")), build(t, dir, text, filepath.Join(dir, "b"))
+		id := func(r Result) string {
+			judge.Must(t, o.fsck[0], append(o.fsck[1:], r.Image)...)
+			return judge.Must(t, "blkid", "-p", "-o", "value", "-s", "UUID", r.Image)
+		}
+		if one, other := id(a), id(b); one == other || len(one) != 37 {
+			t.Errorf("%s: two images have the UUIDs %s and %s", o.fsType, one, other)
+		}
+	}
+}

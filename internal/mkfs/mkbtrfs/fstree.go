@@ -52,7 +52,9 @@ func (c *census) inode(t *builder, o *object, counting bool) error {
 		item.Rdev = uint64(o.Major)<<20 | uint64(o.Minor)
 	}
 	btrfs.InodeItemLayout.Put(t.add(btrfs.Key{ObjectID: o.ino, Type: btrfs.InodeItemKey}, btrfs.InodeItemLayout.Size()), &item)
-	o.putRefs(t)
+	if err := o.putRefs(t); err != nil {
+		return err
+	}
 	if err := c.putEntries(t, o); err != nil {
 		return err
 	}
@@ -61,7 +63,7 @@ func (c *census) inode(t *builder, o *object, counting bool) error {
 
 // putRefs adds the names: those in one directory in one item, as far as they
 // fit, the others by their hash.
-func (o *object) putRefs(t *builder) {
+func (o *object) putRefs(t *builder) error {
 	refs := slices.Clone(o.refs)
 	slices.SortStableFunc(refs, func(a, b ref) int { return cmp.Compare(a.parent, b.parent) })
 	var more []ref
@@ -80,14 +82,15 @@ func (o *object) putRefs(t *builder) {
 		}
 		copy(t.add(btrfs.Key{ObjectID: o.ino, Type: btrfs.InodeRefKey, Offset: parent}, len(b)), b)
 	}
-	byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.InodeExtrefKey}, more, func(r ref) (uint64, []byte) {
+	return byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.InodeExtrefKey}, more, func(r ref) (uint64, []byte) {
 		b := btrfs.InodeExtrefLayout.Encode(&btrfs.InodeExtref{Parent: r.parent, Index: r.index, NameLen: uint16(len(r.name))})
 		return btrfs.ExtrefHash(r.parent, r.name), append(b, r.name...)
 	})
 }
 
-// byHash adds items whose key holds a hash; those of one hash become one item.
-func byHash[T any](t *builder, key btrfs.Key, list []T, encode func(T) (hash uint64, b []byte)) {
+// byHash adds items whose key holds a hash; those of one hash become one item,
+// which must fit into a leaf.
+func byHash[T any](t *builder, key btrfs.Key, list []T, encode func(T) (hash uint64, b []byte)) error {
 	type hashed struct {
 		hash uint64
 		b    []byte
@@ -104,21 +107,25 @@ func byHash[T any](t *builder, key btrfs.Key, list []T, encode func(T) (hash uin
 			b = append(b, all[n].b...)
 			n++
 		}
+		if len(b) > maxItem {
+			return fmt.Errorf("%d of its names have the same hash and take %d bytes, of which %d fit into a leaf", n, len(b), maxItem)
+		}
 		key.Offset = all[0].hash
 		copy(t.add(key, len(b)), b)
 		all = all[n:]
 	}
+	return nil
 }
 
 // putEntries adds extended attributes, and a directory's entries: by hash, and
 // by index.
 func (c *census) putEntries(t *builder, o *object) error {
-	byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.XattrItemKey}, o.Xattrs, func(x tree.Xattr) (uint64, []byte) {
+	err := byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.XattrItemKey}, o.Xattrs, func(x tree.Xattr) (uint64, []byte) {
 		b := btrfs.DirItemLayout.Encode(&btrfs.DirItem{Transid: generation, DataLen: uint16(len(x.Value)), NameLen: uint16(len(x.Name)), Type: btrfs.FileTypeXattr})
 		return btrfs.NameHash(x.Name), append(append(b, x.Name...), x.Value...)
 	})
-	if !o.IsDir() {
-		return nil
+	if err != nil || !o.IsDir() {
+		return err
 	}
 	entry := func(n *tree.Node) []byte {
 		b := btrfs.DirItemLayout.Encode(&btrfs.DirItem{
@@ -127,9 +134,12 @@ func (c *census) putEntries(t *builder, o *object) error {
 		})
 		return append(b, n.Name...)
 	}
-	byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.DirItemKey}, o.node.Children, func(n *tree.Node) (uint64, []byte) {
+	err = byHash(t, btrfs.Key{ObjectID: o.ino, Type: btrfs.DirItemKey}, o.node.Children, func(n *tree.Node) (uint64, []byte) {
 		return btrfs.NameHash(n.Name), entry(n)
 	})
+	if err != nil {
+		return err
+	}
 	for i, n := range o.node.Children {
 		b := entry(n)
 		copy(t.add(btrfs.Key{ObjectID: o.ino, Type: btrfs.DirIndexKey, Offset: btrfs.FirstDirIndex + uint64(i)}, len(b)), b)

@@ -104,6 +104,41 @@ func TestNamesOfOneHash(t *testing.T) {
 	sametree.Same(t, root, sametree.Mounted(t, "btrfs", image), sametree.Times{Others: true})
 }
 
+// TestTooManyNamesOfOneHash are told by their directory. Hashes are linear:
+// what changes a name without changing its hash does so to every name.
+func TestTooManyNamesOfOneHash(t *testing.T) {
+	seen := map[uint64]string{}
+	var change [16]byte
+	for i := uint64(0); change == [16]byte{}; i++ {
+		name := fmt.Sprintf("%016x", i*0x9E3779B97F4A7C15)
+		h := btrfs.NameHash(name)
+		if other, ok := seen[h]; ok {
+			for k := range change {
+				change[k] = name[k] ^ other[k]
+			}
+		}
+		seen[h] = name
+	}
+	root := &tree.Node{Inode: sametree.New(tree.Directory | 0o755)}
+	for n := range 1 << 7 { // each of seven parts of a name as it is, or changed
+		name := []byte(strings.Repeat("\x80", 112+70))
+		for part := range 7 {
+			if n>>part&1 == 1 {
+				for k, c := range change {
+					name[16*part+k] ^= c
+				}
+			}
+		}
+		sametree.Put(root, "d/"+string(name), sametree.File(nil))
+	}
+	opt := options
+	opt.Size = 1 << 30
+	err := Write(t.Context(), nowhere{}, root, opt)
+	if want := "btrfs: /d: 128 of its names have the same hash and take 27136 bytes, of which 16258 fit into a leaf"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
 // TestManyNamesOfOneFile: more in one directory than an item holds.
 func TestManyNamesOfOneFile(t *testing.T) {
 	root := &tree.Node{Inode: sametree.New(tree.Directory | 0o755)}
