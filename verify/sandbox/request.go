@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,12 +112,13 @@ func (r *Request) check() error {
 	if level != Isolated && len(r.Inputs) > 0 {
 		return fmt.Errorf("sandbox %s: cannot hide what is no input; use isolated", level)
 	}
-	for _, lists := range [][]string{r.Inputs, r.Extra} {
-		for i, p := range lists {
+	r.Inputs, r.Extra = slices.Clone(r.Inputs), slices.Clone(r.Extra) // the caller's stay as they are
+	for _, list := range [][]string{r.Inputs, r.Extra} {
+		for i, p := range list {
 			if p == SystemInput {
 				continue
 			}
-			if lists[i], err = filepath.Abs(p); err != nil {
+			if list[i], err = filepath.Abs(p); err != nil {
 				return fmt.Errorf("%s: %w", p, err)
 			}
 			if _, err := os.Stat(p); err != nil {

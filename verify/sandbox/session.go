@@ -52,6 +52,17 @@ func onThread(f func()) {
 func (s *session) plan() {
 	r := s.req
 	w := &r.World
+	s.res.NotApplied = Can(r.Level, w)
+	s.res.Partly = partly(r.Level, w)
+	for _, n := range chosen(w) {
+		if s.res.NotApplied[n] == "" {
+			s.res.Applied = append(s.res.Applied, n)
+		}
+	}
+	// What cannot be made is left to the machine, and not made by halves.
+	for n := range s.res.NotApplied {
+		*w = world.Mix(*w, world.World{}, n)
+	}
 	o := &s.orders
 	*o = orders{
 		Level: r.Level, World: *w, Build: w.BuildPath, Dir: r.Dir, Overlay: r.Overlay,
@@ -83,13 +94,6 @@ func (s *session) plan() {
 	o.Exec = execOrders{
 		Path: r.Path, Args: r.Args, Dir: o.Dir, World: *w, Limits: r.Limits, Watch: r.Watch,
 		Env: environment(r, o.Build), Keep: r.Level == None, Traced: traced(r),
-	}
-	s.res.NotApplied = Can(r.Level, w)
-	s.res.Partly = partly(r.Level, w)
-	for _, n := range chosen(w) {
-		if s.res.NotApplied[n] == "" {
-			s.res.Applied = append(s.res.Applied, n)
-		}
 	}
 }
 

@@ -116,6 +116,19 @@ func TestSupervisedSaysWhatItLeavesOut(t *testing.T) {
 	}
 }
 
+// What cannot be made is not made by halves.
+func TestWhatCannotBeMadeIsLeftAlone(t *testing.T) {
+	var r Request
+	r.World.CPUs, r.World.Locale.LCAll = 4000, "xx_XX.UTF-8"
+	res, said, err := shell(t, r, `grep -c ^processor /proc/cpuinfo; echo "$LC_ALL"`)
+	if err != nil || res.NotApplied[world.NumCPUs] == "" || res.NotApplied[world.LocaleName] == "" || len(res.Applied) > 0 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	if strings.HasPrefix(said, "4000") || strings.Contains(said, "xx_XX") {
+		t.Errorf("said %q", said)
+	}
+}
+
 func TestDiskHoldsTheBuildFolder(t *testing.T) {
 	dir := t.TempDir()
 	r := Request{OutDir: dir}
