@@ -1,13 +1,15 @@
 package verify
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
-
-	"golang.org/x/sys/unix"
+	"strconv"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/attribute"
@@ -63,7 +65,8 @@ func (l *lab) attribute(ctx context.Context, r *report.Report, p *plan, a *made)
 		}
 		try.Candidates = append(try.Candidates, c)
 	}
-	found, err := attribute.Run(ctx, &builds{lab: l}, r, try)
+	lab := &builds{lab: l}
+	found, err := attribute.Run(ctx, lab, r, try)
 	var failed *attribute.Failure
 	switch {
 	case errors.As(err, &failed):
@@ -73,12 +76,18 @@ func (l *lab) attribute(ctx context.Context, r *report.Report, p *plan, a *made)
 	case err != nil:
 		return err
 	}
+	for _, n := range lab.asked {
+		r.Verification.Asked = append(r.Verification.Asked, string(n))
+	}
 	r.Verification.Attribution = found
 	return r.Finish()
 }
 
 // builds is a lab as package attribute needs it.
-type builds struct{ *lab }
+type builds struct {
+	*lab
+	asked []world.Name // by the build that was watched
+}
 
 // Build is attribute.Lab's.
 func (b *builds) Build(ctx context.Context, w world.World, watch bool) (*attribute.Output, error) {
@@ -88,6 +97,9 @@ func (b *builds) Build(ctx context.Context, w world.World, watch bool) (*attribu
 	b.mu.Unlock()
 	m, err := b.buildQuietly(ctx, which, w, watch, false)
 	if err == nil {
+		if watch {
+			b.asked = m.result.Asked
+		}
 		if err = b.seal(ctx, m); err == nil {
 			return &attribute.Output{Digest: m.digest, Path: m.out, Asked: m.result.Asked}, nil
 		}
@@ -127,11 +139,19 @@ func (l *lab) parallel(out string) int {
 	return 1
 }
 
-// available is how many bytes of memory can be had.
+// available is how many bytes of memory can be had without swapping.
 func available() int64 {
-	var info unix.Sysinfo_t
-	if unix.Sysinfo(&info) != nil {
+	f, err := os.Open("/proc/meminfo")
+	if err != nil {
 		return 0
 	}
-	return int64(info.Freeram+info.Bufferram) * int64(info.Unit)
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == "MemAvailable:" {
+			n, _ := strconv.ParseInt(fields[1], 10, 64)
+			return n << 10
+		}
+	}
+	return 0
 }

@@ -104,6 +104,9 @@ func TestThePinnedWorldMakesStockToolsReproducible(t *testing.T) {
 
 // TestOwnBuilderIsTheSameInEveryWorld: one hash for each layout.
 func TestOwnBuilderIsTheSameInEveryWorld(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds each layout several times")
+	}
 	isolated(t)
 	private(t)
 	t.Setenv("BUILDER", "real")
