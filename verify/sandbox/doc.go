@@ -24,9 +24,16 @@
 // locked (mount_namespaces(7), "Restrictions on mount namespaces"), so that a
 // build that is root inside cannot make the machine's folders writable again,
 // uncover what is hidden below a mount, or trace init. The build's own user is
-// the caller under another number: what the caller may read, it may read. Where
-// root may not make user namespaces, the build runs without one, with the few
-// capabilities that a container has.
+// the caller under another number: what the caller may read, it may read. Other
+// numbers exist where the caller is root, or newuidmap(1) gives it some; else
+// chown(2) to others fails. Where root may not make user namespaces, the build
+// runs without one, under its number for real, with the few capabilities that a
+// container has.
+//
+// A build of root's has root's number on the machine too. What that number alone
+// can steer is read-only for it (/proc/sys, /proc/sysrq-trigger, …), and it cannot
+// mount a /proc of its own, which would uncover that: sandboxes inside of one
+// (bwrap, Nix's) work for ordinary users only.
 //
 // # The root
 //
@@ -35,8 +42,7 @@
 // and /proc, a /sys that shows the sandbox's network, the build folder, and the
 // files in /proc, /sys and /etc that tell what the world says. A place for a
 // mount that the machine does not have is made by putting a private folder,
-// with all its entries bound, in the place of its parent (package-internal:
-// layout.go).
+// with all its entries bound, in the place of its parent (layout.go).
 //
 // The build folder holds tmp (TMPDIR) and, where the world names no other home,
 // home; $out is the name "out" in it, which does not exist yet. On tmpfs the
@@ -50,6 +56,12 @@
 // devices, fifos and sockets are refused by name. Nothing is followed: init reads by descriptor
 // (openat2(2), RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS), after the last process of
 // the build has ended.
+//
+// # Limits
+//
+// Memory and processes of the whole run are bound by a control group of either
+// version where one can be made, else of single processes, which Result.Limits
+// says. A tmpfs counts as memory.
 //
 // # What it does not do
 //

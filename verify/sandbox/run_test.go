@@ -4,15 +4,25 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 )
+
+// nap is what stands for 7777 in the tests' scripts: a number of seconds by which
+// the processes of this test run are known among those of others.
+var nap = func() string {
+	if n := os.Getenv("SANDBOX_TEST_NAP"); n != "" {
+		return n
+	}
+	return "7" + strconv.Itoa(os.Getpid())
+}()
 
 // shell runs a script in a sandbox.
 func shell(t *testing.T, r Request, script string) (*Result, string, error) {
 	t.Helper()
 	var out bytes.Buffer
-	r.Path, r.Args = "/bin/sh", []string{"sh", "-c", script}
+	r.Path, r.Args = "/bin/sh", []string{"sh", "-c", strings.ReplaceAll(script, "7777", nap)}
 	if r.OutDir == "" {
 		r.OutDir = t.TempDir()
 	}
