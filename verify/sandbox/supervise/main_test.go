@@ -31,7 +31,11 @@ func init() {
 
 func TestMain(m *testing.M) {
 	if os.Args[0] != execStage {
-		os.Exit(m.Run())
+		status := m.Run()
+		if programs.dir != "" {
+			os.RemoveAll(programs.dir)
+		}
+		os.Exit(status)
 	}
 	err := func() error {
 		if err := Prepare(os.NewFile(3, "conn")); err != nil {
