@@ -105,10 +105,12 @@ func (b *builds) Build(ctx context.Context, w world.World, watch bool) (*attribu
 		}
 		return nil, err
 	}
-	if m == nil || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return nil, err
 	}
-	b.discard(m)
+	// A sandbox that cannot be made in that world is a failure there as well:
+	// what was found before is not lost for it.
+	removeAll(filepath.Join(b.work.dir, which))
 	var failed *BuildError
 	if errors.As(err, &failed) {
 		return nil, &attribute.Failure{Why: failed.Why}

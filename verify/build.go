@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -95,6 +96,9 @@ func (l *lab) buildQuietly(ctx context.Context, which string, w world.World, wat
 	}
 	res, err := l.sandbox.Run(ctx, r)
 	if err != nil {
+		if len(r.Inputs) > 0 && !slices.Contains(r.Inputs, sandbox.SystemInput) && strings.Contains(err.Error(), "not found in the sandbox") {
+			err = fmt.Errorf("%w; --input %s shows it the machine's system", err, sandbox.SystemInput)
+		}
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
