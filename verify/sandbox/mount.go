@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path"
 
@@ -85,11 +84,8 @@ func readOnly(what, at string) error {
 }
 
 // tmpfs mounts a filesystem in memory.
-func tmpfs(what, at string, perm fs.FileMode, size int64) error {
+func tmpfs(what, at string, perm uint32, size int64) error {
 	data := fmt.Sprintf("mode=%o", perm)
-	if perm&fs.ModeSticky != 0 {
-		data = fmt.Sprintf("mode=1%o", perm.Perm())
-	}
 	if size > 0 {
 		data += fmt.Sprintf(",size=%d", size)
 	}

@@ -35,8 +35,9 @@ func onThread(f func()) {
 	done := make(chan struct{})
 	go func() {
 		runtime.LockOSThread() // for good
-		if unix.Gettid() == unix.Getpid() {
-			// The first thread of a process cannot end before the process.
+		if unix.Gettid() == unix.Getpid() || hasChildren() {
+			// The first thread of a process cannot end before the process, and
+			// what another goroutine has started on this thread is its to wait for.
 			onThread(f)
 			close(done)
 			runtime.UnlockOSThread()
@@ -46,6 +47,17 @@ func onThread(f func()) {
 		f()
 	}()
 	<-done
+}
+
+// hasChildren tells whether this thread has started processes that have not
+// been waited for.
+func hasChildren() bool {
+	for {
+		err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT|unix.WALL|unix.WNOTHREAD, nil)
+		if err != unix.EINTR {
+			return err != unix.ECHILD
+		}
+	}
 }
 
 // plan turns the request into orders.
