@@ -40,6 +40,8 @@ func Costly(n Name, m Machine) string {
 		return "it slows the second build down; --vary +load makes it"
 	case n == FilesystemOf:
 		return "one of the two builds would have to fit into memory; --vary +filesystem makes it"
+	case n == InodesName:
+		return "each look at a file would take longer; --vary +inodes makes it"
 	case n == UserGroup && m.User.UID == 0:
 		return "a builder that is run by root may need root; --vary +user_group makes it"
 	}
