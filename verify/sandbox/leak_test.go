@@ -249,6 +249,9 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("this is run by an ordinary user")
 	}
+	if testing.Short() {
+		t.Skip("all tests once more take two minutes under the race detector")
+	}
 	dir, err := os.MkdirTemp("/var/tmp", "sandbox-test-*") // whose parents everybody may enter
 	if err != nil {
 		t.Fatal(err)

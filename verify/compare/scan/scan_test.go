@@ -41,7 +41,11 @@ func (m memory) NextData(off int64) (int64, int64, error) {
 
 func TestCompareCountsEveryByte(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for round := range 200 {
+	rounds := 200
+	if testing.Short() {
+		rounds = 20
+	}
+	for round := range rounds {
 		size := 1 + rnd.IntN(5<<20)
 		a := make([]byte, size)
 		for range rnd.IntN(20) {
