@@ -179,9 +179,9 @@ func bracket(pattern string, r rune) (length int, in, ok bool) {
 			return i + 1, in != not, true
 		}
 		if strings.HasPrefix(pattern[i:], "[:") {
-			if end := strings.Index(pattern[i:], ":]"); end > 0 {
-				in = in || inClass(pattern[i+2:i+end], r)
-				i += end + 2
+			if end := strings.Index(pattern[i+2:], ":]"); end >= 0 {
+				in = in || inClass(pattern[i+2:i+2+end], r)
+				i += 2 + end + 2
 				continue
 			}
 		}

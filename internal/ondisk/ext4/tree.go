@@ -2,7 +2,6 @@ package ext4
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 
@@ -124,20 +123,11 @@ func (c content) Open() (tree.Reader, error) {
 	if p := f.Problems(); len(p) > 0 {
 		return nil, p[0]
 	}
-	return &contentReader{File: f}, nil
+	return contentReader{f, io.NewSectionReader(f, 0, f.Size())}, nil
 }
 
 // contentReader reads a file from its start as well as anywhere.
 type contentReader struct {
 	*File
-	at int64
-}
-
-func (r *contentReader) Read(p []byte) (int, error) {
-	n, err := r.ReadAt(p, r.at)
-	r.at += int64(n)
-	if n > 0 && errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
+	io.Reader
 }

@@ -1,7 +1,6 @@
 package fat
 
 import (
-	"errors"
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -61,21 +60,14 @@ type content struct {
 
 // Open implements tree.Content. Where the file's chain is too short, reading
 // fails.
-func (c content) Open() (tree.Reader, error) { return &contentReader{Reader: c.v.Open(c.i)}, nil }
+func (c content) Open() (tree.Reader, error) {
+	r := c.v.Open(c.i)
+	return contentReader{io.NewSectionReader(r, 0, r.Size())}, nil
+}
 
 // contentReader reads a file from its start as well as anywhere.
 type contentReader struct {
-	*Reader
-	at int64
+	*io.SectionReader
 }
 
-func (r *contentReader) Read(p []byte) (int, error) {
-	n, err := r.ReadAt(p, r.at)
-	r.at += int64(n)
-	if n > 0 && errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return n, err
-}
-
-func (r *contentReader) Close() error { return nil }
+func (contentReader) Close() error { return nil }
