@@ -12,6 +12,7 @@ import (
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkext4"
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
@@ -136,7 +137,7 @@ type builder struct {
 // write makes the disk on an empty file.
 func (b *builder) write(ctx context.Context, o *wholefile.File) error {
 	if err := o.Truncate(b.layout.DiskSize); err != nil {
-		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, wholefile.Bare(err))}
+		return &os.PathError{Op: "truncate", Path: o.Name(), Err: fmt.Errorf("a disk of %d bytes: %w", b.layout.DiskSize, patherr.Bare(err))}
 	}
 	if err := partition.Write(o, b.layout); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 	"github.com/reprodisk/reprodisk/internal/mkfs/mkfat"
 	"github.com/reprodisk/reprodisk/internal/mkfs/pour"
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
-	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // planOther decides how large the disk is where its one filesystem is not ext4.
@@ -161,7 +161,7 @@ func (b *builder) holds(size, takes int64) (int64, error) {
 func (b *builder) scratch() (*os.File, error) {
 	f, err := os.CreateTemp("", "reprodisk-*."+b.spec.FSType)
 	if err != nil {
-		return nil, fmt.Errorf("a temporary file for the %s (see TMPDIR): %w", b.spec.FSType, wholefile.Bare(err))
+		return nil, fmt.Errorf("a temporary file for the %s (see TMPDIR): %w", b.spec.FSType, patherr.Bare(err))
 	}
 	b.close()
 	b.made = f

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
-	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
 // xattrRecord is the prefix under which tar streams carry extended attributes:
@@ -125,7 +125,7 @@ func (s *tarStream) content(path string, i *tree.Inode) error {
 		}
 		b := s.buf[:min(int64(len(s.buf)), left)]
 		if _, err := io.ReadFull(r, b); err != nil {
-			return fmt.Errorf("%s: reading %s: %w", path, i.Origin, wholefile.Bare(err))
+			return fmt.Errorf("%s: reading %s: %w", path, i.Origin, patherr.Bare(err))
 		}
 		if _, err := s.w.Write(b); err != nil {
 			return fmt.Errorf("%s: %w", path, err)

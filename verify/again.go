@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/buildinfo"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
@@ -130,7 +131,7 @@ func jobOf(info *buildinfo.Info, opt Options) (*job, error) {
 	}
 	for _, path := range []string{info.Program, info.Dir} {
 		if _, err := os.Stat(path); err != nil {
-			return nil, pathError(path, err)
+			return nil, patherr.At(path, err)
 		}
 	}
 	return &job{

@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -76,7 +77,7 @@ func (l *lab) build(ctx context.Context, which string, w world.World, watch, lou
 func (l *lab) buildQuietly(ctx context.Context, which string, w world.World, watch, loud bool) (*made, error) {
 	dir := filepath.Join(l.work.dir, which)
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, pathError(dir, err)
+		return nil, patherr.At(dir, err)
 	}
 	j := l.job
 	out := l.outPath(w, dir)
@@ -172,7 +173,7 @@ func (l *lab) checkOutput(m *made) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return l.problem(m, "it wrote nothing to $out")
 	case err != nil:
-		return pathError(m.out, err)
+		return patherr.At(m.out, err)
 	case fi.Mode().Type() == fs.ModeSymlink:
 		// Two links to one file would always agree.
 		return l.problem(m, "$out is a symbolic link; copy the image there")
@@ -183,7 +184,7 @@ func (l *lab) checkOutput(m *made) error {
 	case fi.IsDir():
 		entries, err := os.ReadDir(m.out)
 		if err != nil {
-			return pathError(m.out, err)
+			return patherr.At(m.out, err)
 		}
 		if len(entries) == 0 {
 			return l.problem(m, "it left the folder $out empty")

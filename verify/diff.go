@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify/compare"
@@ -17,7 +18,7 @@ func Diff(ctx context.Context, a, b string, opt compare.Options) (*report.Report
 	for _, path := range []string{a, b} {
 		fi, err := os.Stat(path)
 		if err != nil {
-			return nil, pathError(path, err)
+			return nil, patherr.At(path, err)
 		}
 		if fi.IsDir() {
 			folders++

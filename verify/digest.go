@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // digestOf is the SHA-256 of an output, "sha256:…": of a file's bytes, or of a
@@ -21,14 +23,14 @@ func digestOf(ctx context.Context, path string, most int64) (digest string, size
 	d := &digester{ctx: ctx, h: h, left: most, bounded: most > 0}
 	fi, err := os.Stat(path)
 	if err != nil {
-		return "", 0, pathError(path, err)
+		return "", 0, patherr.At(path, err)
 	}
 	if !fi.IsDir() {
 		err = d.file(path)
 	} else {
 		err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
 			if err != nil {
-				return pathError(name, err)
+				return patherr.At(name, err)
 			}
 			return d.entry(path, name, e)
 		})
@@ -56,11 +58,11 @@ func (d *digester) entry(root, name string, e fs.DirEntry) error {
 	}
 	rel, err := filepath.Rel(root, name)
 	if err != nil {
-		return pathError(name, err)
+		return patherr.At(name, err)
 	}
 	fi, err := e.Info()
 	if err != nil {
-		return pathError(name, err)
+		return patherr.At(name, err)
 	}
 	fmt.Fprintf(d.h, "%q %v %v\n", rel, fi.Mode().Type(), fi.Mode().IsRegular() && fi.Mode()&0o111 != 0)
 	switch fi.Mode().Type() {
@@ -70,7 +72,7 @@ func (d *digester) entry(root, name string, e fs.DirEntry) error {
 	case fs.ModeSymlink:
 		target, err := os.Readlink(name)
 		if err != nil {
-			return pathError(name, err)
+			return patherr.At(name, err)
 		}
 		fmt.Fprintf(d.h, "%q\n", target)
 	}
@@ -80,7 +82,7 @@ func (d *digester) entry(root, name string, e fs.DirEntry) error {
 func (d *digester) file(name string) error {
 	f, err := os.Open(name)
 	if err != nil {
-		return pathError(name, err)
+		return patherr.At(name, err)
 	}
 	defer f.Close()
 	buf := make([]byte, 1<<20)
@@ -99,7 +101,7 @@ func (d *digester) file(name string) error {
 		case io.EOF:
 			return nil
 		default:
-			return pathError(name, err)
+			return patherr.At(name, err)
 		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/buildinfo"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 	"github.com/reprodisk/reprodisk/verify/world"
@@ -42,7 +43,7 @@ func (l *lab) evidence(ctx context.Context, a, b *made) error {
 	}
 	path := filepath.Join(l.work.dir, evidenceFile)
 	if err := os.WriteFile(path, buf.Bytes(), 0o666); err != nil {
-		return pathError(path, err)
+		return patherr.At(path, err)
 	}
 	return nil
 }
@@ -67,7 +68,7 @@ func (l *lab) info(ctx context.Context, a, b *made) (*buildinfo.Info, error) {
 	if j.own {
 		abs, err := filepath.Abs(j.spec)
 		if err != nil {
-			return nil, pathError(j.spec, err)
+			return nil, patherr.At(j.spec, err)
 		}
 		info.Spec = abs
 	} else {
@@ -79,7 +80,7 @@ func (l *lab) info(ctx context.Context, a, b *made) (*buildinfo.Info, error) {
 		if path != sandbox.SystemInput {
 			abs, err := filepath.Abs(path)
 			if err != nil {
-				return nil, pathError(path, err)
+				return nil, patherr.At(path, err)
 			}
 			path = abs
 			inputs = append(inputs, path)
@@ -193,7 +194,7 @@ func readEvidence(path string) (*buildinfo.Info, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, pathError(path, err)
+		return nil, patherr.At(path, err)
 	}
 	defer f.Close()
 	info, err := buildinfo.Read(f)
@@ -211,7 +212,7 @@ func replaces(path string) error {
 		return nil
 	}
 	if err != nil {
-		return pathError(path, err)
+		return patherr.At(path, err)
 	}
 	if fi.Mode().IsRegular() {
 		if _, err := readEvidence(path); err == nil {

@@ -3,7 +3,6 @@ package verify
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/document"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/compare/digest"
 )
 
@@ -125,7 +125,7 @@ func lookPath(name string) (string, error) {
 	if errors.Is(err, exec.ErrNotFound) {
 		return "", fmt.Errorf("%s: command not found", name)
 	}
-	return "", pathError(name, err)
+	return "", patherr.At(name, err)
 }
 
 // unprefixed makes a message of our own program one of ours: without its name,
@@ -134,17 +134,4 @@ func unprefixed(abs, given string) func(string) string {
 	return func(line string) string {
 		return strings.ReplaceAll(strings.TrimPrefix(line, "reprodisk: "), abs, given)
 	}
-}
-
-// pathError says "path: what is wrong" without naming the system call.
-func pathError(path string, err error) error {
-	var pe *fs.PathError
-	var le *os.LinkError
-	switch {
-	case errors.As(err, &pe):
-		err = pe.Err
-	case errors.As(err, &le):
-		err = le.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // writes tells whether a file of that name is one that the job, a spec's
@@ -28,7 +30,7 @@ func (j *job) complete(dir string) error {
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return pathError(dir, err)
+		return patherr.At(dir, err)
 	}
 	for _, e := range entries {
 		if !j.writes(e.Name()) {

@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 )
 
@@ -29,7 +30,7 @@ func newWork(out string) (*work, error) {
 	if out != "" {
 		abs, err := filepath.Abs(out)
 		if err != nil {
-			return nil, pathError(out, err)
+			return nil, patherr.At(out, err)
 		}
 		w.out = out
 		parent, pattern = filepath.Dir(abs), "."+filepath.Base(abs)+".verify-*"
@@ -43,11 +44,11 @@ func newWork(out string) (*work, error) {
 		if parent == "" {
 			parent = os.TempDir()
 		}
-		return nil, pathError(parent, err)
+		return nil, patherr.At(parent, err)
 	}
 	if w.dir, err = filepath.Abs(dir); err != nil {
 		w.remove()
-		return nil, pathError(dir, err)
+		return nil, patherr.At(dir, err)
 	}
 	return w, nil
 }
@@ -103,12 +104,12 @@ func (w *work) mayKeep(j *job) error {
 		return nil
 	}
 	if err != nil {
-		return pathError(w.out, err)
+		return patherr.At(w.out, err)
 	}
 	if fi.IsDir() {
 		entries, err := os.ReadDir(w.out)
 		if err != nil {
-			return pathError(w.out, err)
+			return patherr.At(w.out, err)
 		}
 		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return !j.writes(e.Name()) }) {
 			return nil
@@ -128,7 +129,7 @@ func (w *work) keep(output, place string) error {
 		if old != "" {
 			os.Rename(old, place)
 		}
-		return pathError(place, err)
+		return patherr.At(place, err)
 	}
 	return nil
 }
@@ -142,7 +143,7 @@ func (w *work) moveAway(place string) (string, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return "", nil
 	case err != nil:
-		return "", pathError(place, err)
+		return "", patherr.At(place, err)
 	}
 	return old, nil
 }
@@ -161,7 +162,7 @@ func (w *work) keepCheck(r *report.Report, output, place string) (string, error)
 // resultExists refuses to rebuild for nothing.
 func resultExists(path string) error {
 	if _, err := os.Stat(path); err != nil {
-		return pathError(path, err)
+		return patherr.At(path, err)
 	}
 	return nil
 }

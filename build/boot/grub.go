@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // GRUB is what GRUB consists of on one disk.
@@ -121,22 +122,15 @@ const maxImage = 1 << 20
 func read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", path, patherr.Bare(err))
 	}
 	defer f.Close()
 	b, err := io.ReadAll(io.LimitReader(f, maxImage+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", path, patherr.Bare(err))
 	}
 	if len(b) > maxImage {
 		return nil, fmt.Errorf("%s: more than %d bytes, which no image of GRUB's for a BIOS has", path, maxImage)
 	}
 	return b, nil
-}
-
-func unwrapPath(err error) error {
-	if pe, ok := err.(*os.PathError); ok {
-		return pe.Err
-	}
-	return err
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // makeImage has grub-mkimage make an image of the modules in a folder. The
@@ -16,7 +18,7 @@ import (
 func makeImage(ctx context.Context, platform, dir, prefix string, more []string) ([]byte, error) {
 	// grub-mkimage takes what it does not find from the host's own folder.
 	if fi, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	} else if !fi.IsDir() {
 		return nil, fmt.Errorf("%s: is not a folder", dir)
 	}

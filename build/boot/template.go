@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/spec"
 	"github.com/reprodisk/reprodisk/internal/ondisk/efivars"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // Where the variables lie in a folder of OVMF's: nixpkgs' and Debian's names.
@@ -29,7 +30,7 @@ func Template(s *spec.Spec) ([]byte, error) {
 				path = whole
 				break
 			} else if !errors.Is(err, fs.ErrNotExist) {
-				return nil, s.Errorf(option, "%s: %v", whole, unwrapPath(err))
+				return nil, s.Errorf(option, "%s: %v", whole, patherr.Bare(err))
 			}
 		}
 		if path == "" {
@@ -38,12 +39,12 @@ func Template(s *spec.Spec) ([]byte, error) {
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, s.Errorf(option, "%s: %v", path, unwrapPath(err))
+		return nil, s.Errorf(option, "%s: %v", path, patherr.Bare(err))
 	}
 	defer f.Close()
 	raw, err := io.ReadAll(io.LimitReader(f, efivars.MaxVolume+1))
 	if err != nil {
-		return nil, s.Errorf(option, "%s: %v", path, unwrapPath(err))
+		return nil, s.Errorf(option, "%s: %v", path, patherr.Bare(err))
 	}
 	return raw, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/build/stage"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -30,7 +31,7 @@ func (c *Closure) Channel(ctx context.Context, dir, version, suffix string, o Op
 	}
 	whole, err := filepath.EvalSymlinks(dir)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", dir, pathError(err))
+		return "", fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	read, err := stage.Read(ctx, []string{whole}, stage.Options{Epoch: o.Epoch, Workers: o.Workers})
 	if err != nil {
@@ -115,7 +116,7 @@ func Version(toplevel, channel, storeRoot string) (version, suffix string, err e
 			return "", nil
 		}
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", file, pathError(err))
+			return "", fmt.Errorf("%s: %w", file, patherr.Bare(err))
 		}
 		s := strings.TrimSpace(string(b))
 		if len(s) > maxVersion || s != "" && checkName(s) != nil {

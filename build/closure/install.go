@@ -8,6 +8,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/stage"
 	"github.com/reprodisk/reprodisk/internal/nixdb"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -164,7 +165,7 @@ func (r *installer) profile(link, to string) {
 func (r *installer) configuration(ctx context.Context, file string) error {
 	whole, err := filepath.EvalSymlinks(file)
 	if err != nil {
-		return fmt.Errorf("%s: %w", file, pathError(err))
+		return fmt.Errorf("%s: %w", file, patherr.Bare(err))
 	}
 	nodes, err := stage.Read(ctx, []string{whole}, stage.Options{Epoch: r.epoch})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/sqlite"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // Local is a source: the store on this machine. Its database is read without
@@ -62,7 +63,7 @@ func (d Database) Closure(ctx context.Context, _ []string) ([]Path, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%s: no such file: where the Nix store lies elsewhere, name its root in storeRoot, and a file about it in registration", d.file())
 	}
-	return nil, fmt.Errorf("%s: %w", d.file(), pathError(err))
+	return nil, fmt.Errorf("%s: %w", d.file(), patherr.Bare(err))
 }
 
 func (d Database) read(ctx context.Context) ([]Path, error) {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"strconv"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 const (
@@ -131,12 +133,12 @@ type Registration struct {
 func (r Registration) Closure(_ context.Context, _ []string) ([]Path, error) {
 	f, err := os.Open(r.File)
 	if err != nil {
-		return nil, fmt.Errorf("registration %s: %w", r.File, pathError(err))
+		return nil, fmt.Errorf("registration %s: %w", r.File, patherr.Bare(err))
 	}
 	defer f.Close()
 	paths, err := ParseRegistration(f)
 	if err != nil {
-		return nil, fmt.Errorf("registration %s: %w", r.File, pathError(err))
+		return nil, fmt.Errorf("registration %s: %w", r.File, patherr.Bare(err))
 	}
 	return paths, nil
 }

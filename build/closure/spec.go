@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -76,7 +77,7 @@ func Stage(ctx context.Context, s *spec.Spec, root *tree.Node, epoch int64) (*tr
 	if s.ConfigFile != "" {
 		// Said first, and with its own option's name.
 		if _, err := os.Stat(config); err != nil {
-			return nil, s.Errorf("configFile", "%s: %v", config, pathError(err))
+			return nil, s.Errorf("configFile", "%s: %v", config, patherr.Bare(err))
 		}
 	}
 	err := c.Install(ctx, root, System{Toplevel: w.system, Channel: w.channel, ConfigFile: config}, o)
@@ -166,7 +167,7 @@ func (w *wanted) findChannel(name string) error {
 	}
 	fi, err := os.Stat(name)
 	if err != nil {
-		return w.s.Errorf("channel", "%s: %v", name, pathError(err))
+		return w.s.Errorf("channel", "%s: %v", name, patherr.Bare(err))
 	}
 	if !fi.IsDir() {
 		return w.s.Errorf("channel", "%s: a channel is a folder", name)

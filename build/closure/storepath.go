@@ -11,6 +11,8 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // StoreDir is where the Nix store lies in the image, and, below the store's
@@ -140,7 +142,7 @@ func Find(storeRoot, p string) (string, error) {
 		target, err := os.Readlink(at)
 		if err != nil {
 			if _, err := os.Lstat(at); err != nil {
-				return "", fmt.Errorf("%s: %w", p, pathError(err))
+				return "", fmt.Errorf("%s: %w", p, patherr.Bare(err))
 			}
 			return "", fmt.Errorf("%s: %w", p, errElsewhere)
 		}
@@ -153,15 +155,6 @@ func Find(storeRoot, p string) (string, error) {
 }
 
 var errElsewhere = errors.New("does not lie in the Nix store")
-
-// pathError drops a path that the message already names.
-func pathError(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
 
 // sourcePath is the store path of a tree with the NAR's hash that is given and
 // with no references, as nix-store --add-fixed --recursive sha256 names it.

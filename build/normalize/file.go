@@ -8,6 +8,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/internal/ondisk/container"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/internal/wholefile"
 	"github.com/reprodisk/reprodisk/split"
@@ -46,7 +47,7 @@ func File(ctx context.Context, path string, kind format.Kind, img *split.Image, 
 			defer raw.Close()
 		}
 		if err := raw.Truncate(img.Size()); err != nil {
-			return fmt.Errorf("%s: a disk of %d bytes: %w", path, img.Size(), wholefile.Bare(err))
+			return fmt.Errorf("%s: a disk of %d bytes: %w", path, img.Size(), patherr.Bare(err))
 		}
 		if account, err = Write(ctx, raw, img, opt); err != nil {
 			return wholefile.Named(raw.Cause(err), raw.Name(), path)

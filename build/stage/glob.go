@@ -8,6 +8,8 @@ import (
 	"sort"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // glob expands a pattern as a shell does, whatever the locale: *, ? and […] within
@@ -55,12 +57,12 @@ func match(dir, part string, folders bool) ([]string, error) {
 	}
 	f, err := os.Open(orDot(dir))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	var out []string
 	for _, name := range names {

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -15,7 +16,7 @@ import (
 func File(path string) (*tree.Inode, error) {
 	whole, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", path, patherr.Bare(err))
 	}
 	var st unix.Stat_t
 	if err := unix.Lstat(whole, &st); err != nil {

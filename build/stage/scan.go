@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -71,12 +72,12 @@ func (s *scanner) children(dir string) ([]*tree.Node, error) {
 	}
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, unwrapPath(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	if len(names) == 0 {
 		return nil, nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"golang.org/x/sys/unix"
 
@@ -136,15 +135,6 @@ func (r *reader) NextData(off int64) (start, end int64, err error) {
 
 // Close is called once.
 func (r *reader) Close() error { return unix.Close(r.fd) }
-
-// unwrapPath drops a path that the message already names.
-func unwrapPath(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	return err
-}
 
 func timeOf(t unix.Timespec) tree.Time {
 	return tree.Time{Sec: int64(t.Sec), Nsec: uint32(t.Nsec)}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/build/spec"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -116,7 +117,7 @@ func (s *stager) entry(ctx context.Context, c spec.Content, more bool) (*tree.No
 	folderSource := err == nil && fi.IsDir()
 	if !folderSource {
 		if _, err := os.Lstat(source); err != nil {
-			return nil, fmt.Errorf("source %s: %w", c.Source, unwrapPath(err))
+			return nil, fmt.Errorf("source %s: %w", c.Source, patherr.Bare(err))
 		}
 		if strings.HasSuffix(c.Source, "/") {
 			return nil, fmt.Errorf("source %s: not a directory", c.Source)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/report/ci"
 )
@@ -60,7 +61,7 @@ func (f *ciFlags) open(a *app, set *pflag.FlagSet) error {
 	}
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o666)
 	if err != nil {
-		return fmt.Errorf("--github: GITHUB_STEP_SUMMARY: %w", plainError(name, err))
+		return fmt.Errorf("--github: GITHUB_STEP_SUMMARY: %w", patherr.At(name, err))
 	}
 	fi, err := file.Stat()
 	if err == nil && !fi.Mode().IsRegular() {
@@ -68,7 +69,7 @@ func (f *ciFlags) open(a *app, set *pflag.FlagSet) error {
 	}
 	if err != nil {
 		file.Close()
-		return fmt.Errorf("--github: GITHUB_STEP_SUMMARY: %w", plainError(name, err))
+		return fmt.Errorf("--github: GITHUB_STEP_SUMMARY: %w", patherr.At(name, err))
 	}
 	f.summary, f.room = file, int(max(0, ci.MaxSummary-fi.Size()))
 	return nil
@@ -109,20 +110,20 @@ func readSource(path string) ([]byte, error) {
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, plainError(path, err)
+		return nil, patherr.At(path, err)
 	}
 	defer f.Close()
 	fi, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, plainError(path, err)
+		return nil, patherr.At(path, err)
 	case !fi.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: is no regular file", path)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxSource+1))
 	switch {
 	case err != nil:
-		return nil, plainError(path, err)
+		return nil, patherr.At(path, err)
 	case len(text) > maxSource:
 		return nil, fmt.Errorf("%s: is longer than %d bytes", path, maxSource)
 	}
@@ -203,7 +204,7 @@ func (f *ciFlags) write(a *app, r *report.Report, rows int) error {
 		a.warn("--github: " + err.Error()) // the annotations tell the outcome as well
 	}
 	if _, err := f.summary.WriteString(text.String()); err != nil {
-		return fmt.Errorf("--github: %w", plainError(f.summary.Name(), err))
+		return fmt.Errorf("--github: %w", patherr.At(f.summary.Name(), err))
 	}
 	return ci.WriteAnnotations(a.stdout, r, f.sourceOf(r))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/report/html"
 	"github.com/reprodisk/reprodisk/verify/compare"
@@ -95,7 +96,7 @@ func (a *app) diffHook(ctx context.Context, o *hookOptions, out1, out2, drv, tmp
 		return nil
 	}
 	if err := os.MkdirAll(o.dir, 0o777); err != nil {
-		return plainError(o.dir, err)
+		return patherr.At(o.dir, err)
 	}
 	for _, form := range []struct {
 		ext    string

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reprodisk/reprodisk/internal/inspect"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/split"
 )
 
@@ -77,7 +78,7 @@ func (a *app) inspect(ctx context.Context, o *inspectOptions, path string) error
 		inspectionText(&b, out, a.global.verbose)
 	}
 	if _, err := a.stdout.Write(b.Bytes()); err != nil {
-		return plainError("standard output", err)
+		return patherr.At("standard output", err)
 	}
 	if out.CrossCheck != nil && len(out.CrossCheck.Mismatches) > 0 {
 		return errDiffers

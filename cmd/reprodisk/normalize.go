@@ -12,6 +12,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/normalize"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/split"
 )
@@ -101,7 +102,7 @@ func (a *app) normalize(ctx context.Context, o *normalizeOptions, path string) e
 	}
 	a.progress.clear()
 	if err := printAccount(a.stdout, account); err != nil {
-		return plainError("standard output", err)
+		return patherr.At("standard output", err)
 	}
 	if !account.Fixed() {
 		return errDiffers

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // output is a file that appears whole or not at all. One that is no regular
@@ -42,12 +44,12 @@ func openOutput(name string, stdout *os.File) (*output, error) {
 		case errors.Is(err, fs.ErrNotExist) || err == nil && fi.Mode().IsRegular():
 			return o, o.beside(path)
 		case err != nil:
-			return nil, plainError(name, err)
+			return nil, patherr.At(name, err)
 		}
 	}
 	var err error
 	if o.direct, err = os.OpenFile(path, os.O_WRONLY, 0); err != nil {
-		return nil, plainError(name, err)
+		return nil, patherr.At(name, err)
 	}
 	return o, nil
 }
@@ -77,7 +79,7 @@ func (o *output) beside(path string) error {
 			continue
 		}
 		if err != nil {
-			return plainError(o.name, err)
+			return patherr.At(o.name, err)
 		}
 		o.path, o.temp = path, f
 		return nil
@@ -138,7 +140,7 @@ func (o *output) broken(err error) error {
 	if name == "-" {
 		name = "standard output"
 	}
-	return plainError(name, err)
+	return patherr.At(name, err)
 }
 
 // discard leaves nothing of an output that was not written.
@@ -148,17 +150,4 @@ func (o *output) discard() {
 		os.Remove(o.temp.Name())
 		o.temp = nil
 	}
-}
-
-// plainError says "path: what is wrong" without naming the system call.
-func plainError(path string, err error) error {
-	var pe *fs.PathError
-	var le *os.LinkError
-	switch {
-	case errors.As(err, &pe):
-		err = pe.Err
-	case errors.As(err, &le):
-		err = le.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

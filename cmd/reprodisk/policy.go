@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/report/policy"
 )
@@ -51,7 +52,7 @@ filled in. An existing file is not replaced.`,
 			if _, err := os.Lstat(out); err == nil {
 				return fmt.Errorf("%s: is there already; give another name with -o", out)
 			} else if !errors.Is(err, fs.ErrNotExist) {
-				return plainError(out, err)
+				return patherr.At(out, err)
 			}
 			o, err := openOutput(out, a.stdout)
 			if err != nil {

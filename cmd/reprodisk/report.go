@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/report/policy"
 	"github.com/reprodisk/reprodisk/split"
@@ -62,7 +63,7 @@ func readReport(name string) (*report.Report, error) {
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {
-			return nil, plainError(name, err)
+			return nil, patherr.At(name, err)
 		}
 		defer f.Close()
 		if fi, err := f.Stat(); err == nil && fi.IsDir() {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/split"
 )
 
@@ -138,7 +139,7 @@ func (a *app) extract(ctx context.Context, o *splitOptions, img *split.Image, t 
 	before := map[string]bool{}
 	entries, err := os.ReadDir(o.out)
 	if err != nil {
-		return nil, plainError(o.out, err)
+		return nil, patherr.At(o.out, err)
 	}
 	for _, e := range entries {
 		before[e.Name()] = true

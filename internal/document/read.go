@@ -3,14 +3,13 @@ package document
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // Load is the text of a file, or as much of it as Read needs to refuse it. What
@@ -18,7 +17,7 @@ import (
 func Load(path, what string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, plain(path, err)
+		return nil, patherr.At(path, err)
 	}
 	defer f.Close()
 	if fi, err := f.Stat(); err == nil && fi.IsDir() {
@@ -26,18 +25,9 @@ func Load(path, what string) ([]byte, error) {
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxSize+1))
 	if err != nil {
-		return nil, plain(path, err)
+		return nil, patherr.At(path, err)
 	}
 	return data, nil
-}
-
-// plain is an error of the system without Go's "open PATH: " before it.
-func plain(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // Read reads a text into a mapping. The name is the file's, for messages, and

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // Made are the folders that Make had to make.
@@ -26,7 +28,7 @@ func Make(dir string) (Made, error) {
 			break
 		}
 		if !errors.Is(err, fs.ErrNotExist) || at == filepath.Dir(at) {
-			return nil, plain(at, err)
+			return nil, patherr.At(at, err)
 		}
 		missing = append(missing, at)
 	}
@@ -38,7 +40,7 @@ func Make(dir string) (Made, error) {
 		}
 		if err != nil {
 			made.Undo()
-			return nil, plain(missing[i], err)
+			return nil, patherr.At(missing[i], err)
 		}
 		made = append(made, missing[i])
 	}
@@ -52,12 +54,4 @@ func (m Made) Undo() {
 			return
 		}
 	}
-}
-
-func plain(path string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // File is a file while it is written.
@@ -74,7 +75,7 @@ func (o *File) Clear(off, length int64) error {
 func Scratch(dir, like string) (*File, error) {
 	t, err := create(dir, like)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, Bare(err))
+		return nil, fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	if err := t.drop(); err != nil {
 		t.Close()
@@ -104,7 +105,7 @@ func Write(ctx context.Context, dir, name string, fill func(*File) error) (path 
 	sweep(dir, name)
 	f, err := create(dir, name)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", dir, Bare(err))
+		return "", fmt.Errorf("%s: %w", dir, patherr.Bare(err))
 	}
 	o := &File{File: f.File}
 	defer func() {
@@ -129,7 +130,7 @@ func Write(ctx context.Context, dir, name string, fill func(*File) error) (path 
 		return "", err // the sync may have taken long
 	}
 	if err := f.become(whole); err != nil {
-		return "", fmt.Errorf("%s: %w", whole, Bare(err))
+		return "", fmt.Errorf("%s: %w", whole, patherr.Bare(err))
 	}
 	// It is there: what closing a synced file could say changes nothing.
 	f.Close()
@@ -142,20 +143,6 @@ func Named(err error, temp, path string) error {
 	var pe *os.PathError
 	if errors.As(err, &pe) && pe.Path == temp {
 		return fmt.Errorf("%s: %w", path, pe.Err)
-	}
-	return err
-}
-
-// Bare is an error of the system without the path that it carries, for messages
-// that name another.
-func Bare(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
-		return pe.Err
-	}
-	var le *os.LinkError
-	if errors.As(err, &le) {
-		return le.Err
 	}
 	return err
 }

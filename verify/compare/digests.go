@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/readonly"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
@@ -69,12 +70,12 @@ func (d *disks) digests() error {
 func fileDigest(ctx context.Context, name string) (string, error) {
 	f, err := readonly.Open(name)
 	if err != nil {
-		return "", plain(name, err)
+		return "", patherr.At(name, err)
 	}
 	defer f.Close()
 	sum, err := digest.Reader(ctx, f)
 	if err != nil {
-		return "", plain(name, err)
+		return "", patherr.At(name, err)
 	}
 	return sum, nil
 }

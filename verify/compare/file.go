@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/readonly"
 	"github.com/reprodisk/reprodisk/internal/textdiff"
 	"github.com/reprodisk/reprodisk/report"
@@ -31,12 +32,12 @@ type fileDiff struct {
 func (c *folders) bytes(rel, nameA, nameB string) error {
 	a, err := readonly.Open(nameA)
 	if err != nil {
-		return plain(nameA, err)
+		return patherr.At(nameA, err)
 	}
 	defer a.Close()
 	b, err := readonly.Open(nameB)
 	if err != nil {
-		return plain(nameB, err)
+		return patherr.At(nameB, err)
 	}
 	defer b.Close()
 	d, sizeA, sizeB, err := compareFiles(c.ctx, a, b)
@@ -84,7 +85,7 @@ func textDiff(rel string, a, b *os.File) (string, error) {
 	for i, f := range []*os.File{a, b} {
 		var err error
 		if text[i], err = io.ReadAll(io.NewSectionReader(f, 0, fileText+1)); err != nil {
-			return "", plain(f.Name(), err)
+			return "", patherr.At(f.Name(), err)
 		}
 	}
 	diff, _ := textdiff.Unified(text[0], text[1], textdiff.Options{NameA: "a/" + rel, NameB: "b/" + rel})

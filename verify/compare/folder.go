@@ -2,7 +2,6 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -11,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
@@ -90,7 +90,7 @@ func (e *entry) describe() string {
 func list(ctx context.Context, dir string) (entries []entry, size int64, err error) {
 	fi, err := os.Stat(dir)
 	if err != nil {
-		return nil, 0, plain(dir, err)
+		return nil, 0, patherr.At(dir, err)
 	}
 	if !fi.IsDir() {
 		return nil, 0, fmt.Errorf("%s: is not a folder", dir)
@@ -98,7 +98,7 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 	root := filepath.Clean(dir) + string(filepath.Separator) + "." // follows a link to the folder itself
 	err = filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
-			return plain(name, err)
+			return patherr.At(name, err)
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -115,7 +115,7 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 		}
 		fi, err := d.Info()
 		if err != nil {
-			return plain(name, err)
+			return patherr.At(name, err)
 		}
 		e := entry{rel: rel, key: strings.ReplaceAll(rel, "/", "\x00"), mode: fi.Mode()}
 		switch fi.Mode().Type() {
@@ -124,7 +124,7 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 			size += e.size
 		case fs.ModeSymlink:
 			if e.target, err = os.Readlink(name); err != nil {
-				return plain(name, err)
+				return patherr.At(name, err)
 			}
 		}
 		entries = append(entries, e)
@@ -135,15 +135,6 @@ func list(ctx context.Context, dir string) (entries []entry, size int64, err err
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(a.key, b.key) })
 	return entries, size, nil
-}
-
-// plain is an error of the system as "path: what is wrong".
-func plain(name string, err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }
 
 // folders is a comparison of two folders under way.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
 )
@@ -20,12 +21,12 @@ func Outputs(ctx context.Context, a, b string, opt Options) (*report.Report, err
 	for i, name := range []string{a, b} {
 		fi, err := os.Lstat(name)
 		if err != nil {
-			return nil, plain(name, err)
+			return nil, patherr.At(name, err)
 		}
 		entries[i] = entry{rel: filepath.Base(name), mode: fi.Mode(), size: fi.Size()}
 		if fi.Mode().Type() == fs.ModeSymlink {
 			if entries[i].target, err = os.Readlink(name); err != nil {
-				return nil, plain(name, err)
+				return nil, patherr.At(name, err)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/split"
 	"github.com/reprodisk/reprodisk/verify/compare/digest"
@@ -69,7 +70,7 @@ func LogInputs(ctx context.Context, r *report.Report, a, b string, opt ExamineOp
 		for i, path := range []string{inFolder(a, name), inFolder(b, name)} {
 			fi, err := os.Stat(path)
 			if err != nil {
-				return plain(path, err)
+				return patherr.At(path, err)
 			}
 			img, err := split.OpenWith(ctx, path, opt.Open)
 			if err != nil {
@@ -77,7 +78,7 @@ func LogInputs(ctx context.Context, r *report.Report, a, b string, opt ExamineOp
 			}
 			opt.Log.input(sides[i], name, path, fi, img, inputOf([]report.Input{r.A, r.B}[i], name).Digest)
 			if err := img.Close(); err != nil {
-				return plain(path, err)
+				return patherr.At(path, err)
 			}
 		}
 	}
@@ -163,7 +164,7 @@ func (c *Case) examine(ctx context.Context, r *report.Report, a, b, name string,
 			if opt.Saved && errors.Is(err, fs.ErrNotExist) {
 				return nil, fmt.Errorf("%s: is gone, and case files are made from the images themselves (verify keeps them with -o)", path)
 			}
-			return nil, plain(path, err)
+			return nil, patherr.At(path, err)
 		}
 		if img[i], err = split.OpenWith(ctx, path, opt.Open); err != nil {
 			return nil, err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/newdir"
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/report"
 )
 
@@ -46,14 +47,14 @@ func CheckExtractDir(dir string) error {
 		return nil
 	}
 	if err != nil {
-		return plain(dir, err)
+		return patherr.At(dir, err)
 	}
 	if !fi.IsDir() {
 		return fmt.Errorf("%s: is no folder", dir)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return plain(dir, err)
+		return patherr.At(dir, err)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s: is not empty; give a folder that is, or that does not exist yet", dir)
@@ -75,7 +76,7 @@ func Extract(ctx context.Context, c *Case, dir string, limit int64) (_ *Extracti
 	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, plain(dir, err)
+		return nil, patherr.At(dir, err)
 	}
 	x := &Extraction{dir: abs}
 	if x.made, err = newdir.Make(filepath.Dir(abs)); err != nil {
@@ -94,11 +95,11 @@ func Extract(ctx context.Context, c *Case, dir string, limit int64) (_ *Extracti
 	}
 	if err != nil {
 		x.temp = "" // not ours to remove
-		return nil, plain(filepath.Dir(dir), err)
+		return nil, patherr.At(filepath.Dir(dir), err)
 	}
 	root, err := os.OpenRoot(x.temp)
 	if err != nil {
-		return nil, plain(dir, err)
+		return nil, patherr.At(dir, err)
 	}
 	defer root.Close()
 	e := &extraction{ctx: ctx, root: root, dir: dir, names: newNames(), m: &x.Manifest, left: limit}
@@ -129,12 +130,12 @@ func (x *Extraction) Commit(c *Case) error {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(x.temp, ManifestName), append(b, '\n'), 0o666); err != nil {
-		return plain(x.dir, err)
+		return patherr.At(x.dir, err)
 	}
 	// An empty folder gives way, which os.Rename does not allow; any other does
 	// not.
 	if err := unix.Rename(x.temp, x.dir); err != nil {
-		return plain(x.dir, err)
+		return patherr.At(x.dir, err)
 	}
 	x.done = true
 	return nil
@@ -150,17 +151,4 @@ func (x *Extraction) Discard() {
 	}
 	x.made.Undo()
 	x.done = true
-}
-
-// plain is an error of the system as "path: what is wrong".
-func plain(name string, err error) error {
-	var pe *fs.PathError
-	var le *os.LinkError
-	switch {
-	case errors.As(err, &pe):
-		err = pe.Err
-	case errors.As(err, &le):
-		err = le.Err
-	}
-	return fmt.Errorf("%s: %w", name, err)
 }

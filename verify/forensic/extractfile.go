@@ -11,6 +11,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/scan"
@@ -152,16 +153,16 @@ func (e *readError) Error() string { return e.err.Error() }
 // read, nothing stays.
 func (e *extraction) write(name string, content volume.Content) (sum string, err error) {
 	if err := e.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o777); err != nil {
-		return "", plain(e.dir, err)
+		return "", patherr.At(e.dir, err)
 	}
 	f, err := e.root.OpenFile(filepath.FromSlash(name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
-		return "", plain(e.dir, err)
+		return "", patherr.At(e.dir, err)
 	}
 	before := e.left
 	defer func() {
 		if cerr := f.Close(); err == nil && cerr != nil {
-			err = plain(e.dir, cerr)
+			err = patherr.At(e.dir, cerr)
 		}
 		if err != nil {
 			e.left = before
@@ -170,7 +171,7 @@ func (e *extraction) write(name string, content volume.Content) (sum string, err
 	}()
 	size := content.Size()
 	if err := f.Truncate(size); err != nil {
-		return "", plain(e.dir, err)
+		return "", patherr.At(e.dir, err)
 	}
 	if e.buf == nil {
 		e.buf = make([]byte, piece)
@@ -212,7 +213,7 @@ func (e *extraction) put(f *os.File, b []byte, off int64) error {
 			return errLimit
 		}
 		if _, err := f.WriteAt(part, off+int64(at)); err != nil {
-			return plain(e.dir, err)
+			return patherr.At(e.dir, err)
 		}
 	}
 	return nil

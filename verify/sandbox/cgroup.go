@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // A group bounds what all processes of a sandbox use together, cgroups(7): its
@@ -65,7 +67,7 @@ func newGroup(l Limits) (g *group, why string) {
 		folder := filepath.Join(dir, name)
 		if err := g.make(folder, map[string]int64{controller: limit}); err != nil {
 			g.remove()
-			return nil, "no control group can be made: " + bare(err).Error()
+			return nil, "no control group can be made: " + patherr.Bare(err).Error()
 		}
 	}
 	return g, ""

@@ -5,6 +5,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // devices are the machine's devices that a build may use; kvm is there for
@@ -31,12 +33,12 @@ func (o *orders) mountDev(*layout) error {
 		"ptmx": "pts/ptmx", "core": "/proc/kcore",
 	} {
 		if err := os.Symlink(target, at+"/"+name); err != nil {
-			return pathError("/dev/"+name, err)
+			return patherr.At("/dev/"+name, err)
 		}
 	}
 	for _, name := range []string{"shm", "pts", "mqueue", path.Base(pristine)} {
 		if err := os.Mkdir(at+"/"+name, 0o755); err != nil {
-			return pathError("/dev/"+name, err)
+			return patherr.At("/dev/"+name, err)
 		}
 	}
 	if err := o.scratchAt("/dev/shm", 0o1777); err != nil {

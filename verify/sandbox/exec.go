@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/sandbox/supervise"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -44,7 +45,7 @@ func (o *execOrders) exec() error {
 		}
 	}
 	if err := os.Chdir(o.Dir); err != nil {
-		return pathError(o.Dir, err)
+		return patherr.At(o.Dir, err)
 	}
 	if !o.Keep {
 		if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

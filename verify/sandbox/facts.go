@@ -7,6 +7,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // mountFacts binds the files over those of the machine that say what the world
@@ -155,7 +157,7 @@ func (o *orders) mountOverlay(*layout) error {
 	layers := scratch + "/layer"
 	for _, d := range []string{layers, layers + "/upper", layers + "/work"} {
 		if err := os.Mkdir(d, 0o755); err != nil {
-			return pathError(d, err)
+			return patherr.At(d, err)
 		}
 		if err := o.handOver(d); err != nil {
 			return err
@@ -163,7 +165,7 @@ func (o *orders) mountOverlay(*layout) error {
 	}
 	// The folder's own name may hold what the options of a mount are parted by.
 	if err := os.Chdir(oldRoot + o.Dir); err != nil {
-		return pathError(o.Dir, err)
+		return patherr.At(o.Dir, err)
 	}
 	defer os.Chdir("/")
 	options := "lowerdir=.,upperdir=" + path.Join(layers, "upper") + ",workdir=" + path.Join(layers, "work")

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // initStage is init: it makes the world, starts the build in it, ends what is
@@ -53,7 +55,7 @@ func (o *orders) run() (out outcome) {
 	}
 	folder, err := unix.Open(o.Build, unix.O_DIRECTORY|unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fail(pathError(o.Build, err))
+		return fail(patherr.At(o.Build, err))
 	}
 	defer unix.Close(folder)
 	begin := time.Now()

@@ -7,6 +7,8 @@ import (
 	"path"
 	"sort"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // A layout is the plan of a root: which folders are private, and what of the
@@ -68,7 +70,7 @@ func (l *layout) everything() error {
 	own := map[string]bool{"proc": true, "sys": true, "dev": true, "tmp": true, "run": true}
 	entries, err := l.m.ReadDir("/")
 	if err != nil {
-		return pathError("/", err)
+		return patherr.At("/", err)
 	}
 	for _, e := range entries {
 		if !own[e.Name()] {
@@ -168,12 +170,12 @@ func (l *layout) firstLink(p string) (at, target string, err error) {
 		at = path.Join(at, name)
 		fi, err := l.m.Lstat(at)
 		if err != nil {
-			return "", "", pathError(at, err)
+			return "", "", patherr.At(at, err)
 		}
 		if fi.Mode()&fs.ModeSymlink != 0 {
 			target, err := l.m.Readlink(at)
 			if err != nil {
-				return "", "", pathError(at, err)
+				return "", "", patherr.At(at, err)
 			}
 			return at, target, nil
 		}
@@ -274,7 +276,7 @@ func (l *layout) step(p string, last nodeKind) (n *node, at string, again bool, 
 	if n.kind == bound {
 		fi, err := l.m.Lstat(n.source)
 		if err != nil {
-			return nil, "", false, pathError(n.source, err)
+			return nil, "", false, patherr.At(n.source, err)
 		}
 		if fi.IsDir() != (last == privateDir) {
 			return nil, "", false, fmt.Errorf("is %s on this machine", kindOf(fi.Mode()))
@@ -294,12 +296,12 @@ func (l *layout) below(source string, parts []string, last nodeKind) (missing in
 			return i, "", nil
 		}
 		if err != nil {
-			return 0, "", pathError(source, err)
+			return 0, "", patherr.At(source, err)
 		}
 		if fi.Mode()&fs.ModeSymlink != 0 {
 			t, err := l.m.Readlink(source)
 			if err != nil {
-				return 0, "", pathError(source, err)
+				return 0, "", patherr.At(source, err)
 			}
 			return i, t, nil
 		}
@@ -315,11 +317,11 @@ func (l *layout) below(source string, parts []string, last nodeKind) (missing in
 func (l *layout) explode(n *node) error {
 	fi, err := l.m.Lstat(n.source)
 	if err != nil {
-		return pathError(n.source, err)
+		return patherr.At(n.source, err)
 	}
 	entries, err := l.m.ReadDir(n.source)
 	if err != nil {
-		return pathError(n.source, err)
+		return patherr.At(n.source, err)
 	}
 	if l.used += len(entries); l.used > maxEntries {
 		return fmt.Errorf("the machine has no such folder, and %s has too many entries (%d) to make one in it; choose another path", n.source, len(entries))

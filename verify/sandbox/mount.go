@@ -6,6 +6,8 @@ import (
 	"path"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // mount is mount(2) with an error that says what was tried, for a person.
@@ -52,7 +54,7 @@ func (n *node) build(at, machineRoot string) error {
 func bindAt(source, at string) error {
 	fi, err := os.Stat(source)
 	if err != nil {
-		return pathError(source, err)
+		return patherr.At(source, err)
 	}
 	if fi.IsDir() {
 		err = os.Mkdir(at, 0o755)
@@ -60,7 +62,7 @@ func bindAt(source, at string) error {
 		err = os.WriteFile(at, nil, 0o644)
 	}
 	if err != nil && !os.IsExist(err) {
-		return pathError(at, err)
+		return patherr.At(at, err)
 	}
 	return bindOver(source, at)
 }

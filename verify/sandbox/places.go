@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // mountScratch makes the temporary folders, which share a tmpfs.
@@ -30,10 +32,10 @@ func (o *orders) mountScratch(*layout) error {
 func (o *orders) scratchAt(at string, perm uint32) error {
 	dir := scratch + "/" + strings.ReplaceAll(at[1:], "/", "-")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return pathError(at, err)
+		return patherr.At(at, err)
 	}
 	if err := unix.Chmod(dir, perm); err != nil { // whatever the umask
-		return pathError(at, err)
+		return patherr.At(at, err)
 	}
 	if err := o.handOver(dir); err != nil {
 		return err
@@ -48,7 +50,7 @@ func (o *orders) handOver(dir string) error {
 		return nil
 	}
 	if err := os.Chown(dir, o.IDs.UID, o.IDs.GID); err != nil {
-		return pathError(dir, err)
+		return patherr.At(dir, err)
 	}
 	return nil
 }
@@ -58,7 +60,7 @@ func (o *orders) mountBuild(*layout) error {
 	at := newRoot + o.Build
 	if hidden(o.Build) {
 		if err := os.MkdirAll(at, 0o755); err != nil {
-			return pathError(o.Build, err)
+			return patherr.At(o.Build, err)
 		}
 	}
 	if o.Disk {
@@ -80,7 +82,7 @@ func (o *orders) mountBuild(*layout) error {
 	for i, d := range dirs {
 		if i > 0 && !o.Disk {
 			if err := os.Mkdir(d, 0o755); err != nil {
-				return pathError(d, err)
+				return patherr.At(d, err)
 			}
 		}
 		if err := o.handOver(d); err != nil {
@@ -90,7 +92,7 @@ func (o *orders) mountBuild(*layout) error {
 	if home := o.World.Home; home != "" && home != o.Build {
 		if hidden(home) || within(home, o.Build) {
 			if err := os.MkdirAll(newRoot+home, 0o755); err != nil {
-				return pathError(home, err)
+				return patherr.At(home, err)
 			}
 		}
 		return o.scratchAt(home, 0o755)
@@ -116,7 +118,7 @@ func (o *orders) mountVisible(*layout) error {
 			return fmt.Errorf("%s: is the build folder, and cannot be visible in it", p)
 		}
 		if err := os.MkdirAll(path.Dir(newRoot+p), 0o755); err != nil {
-			return pathError(p, err)
+			return patherr.At(p, err)
 		}
 		if t, err := os.Readlink(oldRoot + p); err == nil && path.IsAbs(t) && within(t, "/nix") {
 			os.Symlink(t, newRoot+p) // NixOS's links into its store

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -121,7 +122,7 @@ func bareExec(err error) error {
 func try(ctx context.Context, l Level, w world.World, overlay bool) string {
 	dir, err := os.MkdirTemp("", "reprodisk-doctor-*")
 	if err != nil {
-		return bare(err).Error()
+		return patherr.Bare(err).Error()
 	}
 	defer os.RemoveAll(dir)
 	path, err := exec.LookPath("true")
@@ -135,11 +136,11 @@ func try(ctx context.Context, l Level, w world.World, overlay bool) string {
 	if overlay {
 		r.Dir, r.Overlay = filepath.Join(dir, "work"), true
 		if err := os.Mkdir(r.Dir, 0o755); err != nil {
-			return bare(err).Error()
+			return patherr.Bare(err).Error()
 		}
 	}
 	if err := os.Mkdir(r.OutDir, 0o755); err != nil {
-		return bare(err).Error()
+		return patherr.Bare(err).Error()
 	}
 	res, err := Run(ctx, r)
 	switch {

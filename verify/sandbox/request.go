@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -122,7 +122,7 @@ func (r *Request) check() error {
 				return fmt.Errorf("%s: %w", p, err)
 			}
 			if _, err := os.Stat(p); err != nil {
-				return pathError(p, err)
+				return patherr.At(p, err)
 			}
 		}
 	}
@@ -139,7 +139,7 @@ func checkOutDir(dir *string) (err error) {
 	}
 	entries, err := os.ReadDir(*dir)
 	if err != nil {
-		return pathError(given, err)
+		return patherr.At(given, err)
 	}
 	if len(entries) > 0 {
 		return fmt.Errorf("%s: is not empty, and would be the output's folder", given)
@@ -156,7 +156,7 @@ func realFolder(path string) (string, error) {
 	}
 	dir, err := filepath.EvalSymlinks(abs)
 	if err != nil {
-		return "", pathError(path, err)
+		return "", patherr.At(path, err)
 	}
 	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() {
 		return "", fmt.Errorf("%s: is not a folder", path)
@@ -192,25 +192,4 @@ func checkWorld(w *world.World) error {
 		}
 	}
 	return nil
-}
-
-// pathError says "path: what is wrong" without naming the system call.
-func pathError(path string, err error) error {
-	return fmt.Errorf("%s: %w", path, bare(err))
-}
-
-// bare is an error without the path and the system call that it names.
-func bare(err error) error {
-	var pe *fs.PathError
-	var le *os.LinkError
-	var se *os.SyscallError
-	switch {
-	case errors.As(err, &pe):
-		return pe.Err
-	case errors.As(err, &le):
-		return le.Err
-	case errors.As(err, &se):
-		return se.Err
-	}
-	return err
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // Where things lie while the root is made: on a private tmpfs, with the
@@ -66,7 +68,7 @@ func (o *orders) makeRoot() error {
 		return err
 	}
 	if err := os.Chdir(newRoot); err != nil {
-		return pathError(newRoot, err)
+		return patherr.At(newRoot, err)
 	}
 	if err := unix.PivotRoot(".", "."); err != nil { // the old root is stacked on the new one
 		return fmt.Errorf("sandbox isolated: cannot change the root: %w", err)
@@ -95,7 +97,7 @@ func (o *orders) enterStaging() error {
 	}
 	for _, d := range []string{oldRoot, newRoot, fakes, scratch} {
 		if err := os.Mkdir(stage+d, 0o755); err != nil {
-			return pathError(d, err)
+			return patherr.At(d, err)
 		}
 	}
 	if err := unix.PivotRoot(stage, stage+oldRoot); err != nil {

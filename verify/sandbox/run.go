@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 const lastGasp = time.Second // for output that is still under way when a run has ended
@@ -69,7 +71,7 @@ func (s *session) takeOut() error {
 	out := filepath.Join(s.req.OutDir, "out")
 	if s.orders.Disk {
 		if err := os.Rename(filepath.Join(s.folder, "out"), out); err != nil {
-			return pathError(out, err)
+			return patherr.At(out, err)
 		}
 	}
 	s.res.Out = out

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/sandbox/supervise"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -133,7 +134,7 @@ func (s *session) makeFolders() error {
 	}
 	for _, d := range dirs {
 		if err := os.Mkdir(d, 0o700); err != nil {
-			return pathError(d, err)
+			return patherr.At(d, err)
 		}
 		os.Chmod(d, 0o755) // whatever the caller's umask
 	}
@@ -179,7 +180,7 @@ func (s *session) run(ctx context.Context) error {
 		if err := s.group.add(c.pid); err != nil {
 			c.kill()
 			c.wait()
-			return fmt.Errorf("sandbox: control group: %w", bare(err))
+			return fmt.Errorf("sandbox: control group: %w", patherr.Bare(err))
 		}
 	}
 	inner, why, stop := c.watch(ctx, s.req.Limits.Wall)

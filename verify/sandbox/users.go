@@ -6,6 +6,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 // mountUsers binds an /etc/passwd and /etc/group that know the build's user.
@@ -35,7 +37,7 @@ func (o *orders) mountUsers(*layout) error {
 func (o *orders) fake(at, content string) error {
 	f := fakes + "/" + strings.ReplaceAll(at[1:], "/", "-")
 	if err := os.WriteFile(f, []byte(content), 0o444); err != nil {
-		return pathError(at, err)
+		return patherr.At(at, err)
 	}
 	if err := bindOver(f, newRoot+at); err != nil {
 		return err
