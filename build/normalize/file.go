@@ -34,7 +34,7 @@ func KindOf(img *split.Image) (format.Kind, error) {
 // it is missing. The account is what Write's is.
 func File(ctx context.Context, path string, kind format.Kind, img *split.Image, opt Options) (*Account, error) {
 	if err := format.Check(kind, img.Size()); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", img.Path(), err)
 	}
 	dir, name := filepath.Dir(path), filepath.Base(path)
 	var account *Account

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync/atomic"
@@ -99,8 +100,13 @@ func Write(ctx context.Context, dir, name string, fill func(*File) error) (path 
 			made.Undo()
 		}
 	}()
-	if fi, err := os.Lstat(whole); err == nil && fi.IsDir() {
-		return "", fmt.Errorf("%s: is a folder", whole)
+	if fi, err := os.Lstat(whole); err == nil {
+		switch t := fi.Mode().Type(); {
+		case t.IsDir():
+			return "", fmt.Errorf("%s: is a folder", whole)
+		case !t.IsRegular() && t != fs.ModeSymlink:
+			return "", fmt.Errorf("%s: is a device, a fifo or a socket, and would be replaced by a file", whole)
+		}
 	}
 	sweep(dir, name)
 	f, err := create(dir, name)

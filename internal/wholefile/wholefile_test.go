@@ -67,6 +67,24 @@ func TestAFileIsWholeOrNotThere(t *testing.T) {
 	}
 }
 
+// TestOnlyFilesGiveWay: a device of that name stays one.
+func TestOnlyFilesGiveWay(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"fifo": "fifo: is a device, a fifo or a socket", ".": "is a folder"} {
+		_, err := Write(context.Background(), dir, name, func(*File) error { return nil })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the error is %v", name, err)
+		}
+	}
+	if fi, err := os.Lstat(fifo); err != nil || fi.Mode().Type() != os.ModeNamedPipe || len(names(t, dir)) != 1 {
+		t.Errorf("the fifo is gone: %v, %v", fi, err)
+	}
+}
+
 // TestAFailedWriteIsWhatIsTold: whatever a writer makes of it.
 func TestAFailedWriteIsWhatIsTold(t *testing.T) {
 	dir := t.TempDir()
