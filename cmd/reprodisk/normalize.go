@@ -83,9 +83,12 @@ func (a *app) normalize(ctx context.Context, o *normalizeOptions, path string) e
 	}
 	kind := format.Kind(o.format)
 	if o.format == "" {
-		if kind, err = normalize.KindOf(img); err != nil {
-			return err
-		}
+		kind, err = normalize.KindOf(img)
+	} else if err = format.Check(kind, 1<<20); err != nil { // a disk that every format holds
+		err = fmt.Errorf("--format: %w", err)
+	}
+	if err != nil {
+		return err
 	}
 	if err := notOnto(path, o.out); err != nil {
 		return err
