@@ -77,26 +77,33 @@ func (d *disk) presentIDs() tableIDs {
 func (d *disk) allIDs() []namedID {
 	var out []namedID
 	if d.table.Label == split.LabelGPT {
-		out = append(out, namedID{"disk GUID", d.ids.disk.String(), formGUID})
+		out = append(out, namedID{"disk GUID", d.ids.disk.String(), formGUID, 0})
 		for _, p := range d.table.Partitions {
-			out = append(out, namedID{fmt.Sprintf("partition %d GUID", p.Number), d.ids.partitions[p.Number].String(), formGUID})
+			out = append(out, namedID{fmt.Sprintf("partition %d GUID", p.Number), d.ids.partitions[p.Number].String(), formGUID, p.Number})
 		}
 	}
 	if d.ids.signature != 0 {
-		out = append(out, namedID{"disk signature", fmt.Sprintf("%08x", d.ids.signature), formSignature})
+		out = append(out, namedID{"disk signature", fmt.Sprintf("%08x", d.ids.signature), formSignature, 0})
 	}
 	for _, v := range d.volumes {
 		if v.keep != "" {
 			continue
 		}
-		for _, id := range v.fs.identifiers() {
-			if v.Number > 0 {
-				id.name = fmt.Sprintf("partition %d %s", v.Number, id.name)
-			}
-			out = append(out, id)
-		}
+		out = append(out, v.identifiers()...)
 	}
 	return out
+}
+
+// identifiers are those of the volume's filesystem, by names that no other
+// volume has.
+func (v *volume) identifiers() []namedID {
+	ids := v.fs.identifiers()
+	for i := range ids {
+		if ids[i].volume = v.Number; v.Number > 0 {
+			ids[i].name = fmt.Sprintf("partition %d %s", v.Number, ids[i].name)
+		}
+	}
+	return ids
 }
 
 // renew derives every identifier, sets it, and returns what is to be replaced
@@ -119,11 +126,8 @@ func (d *disk) renew(digests map[*volume][32]byte) *references {
 	renamed := map[string]string{} // by name
 	for _, id := range d.allIDs() {
 		from := base
-		var number int
-		if _, err := fmt.Sscanf(id.name, "partition %d ", &number); err == nil || d.table.Label == split.LabelNone {
-			if v := byNumber[number]; v != nil {
-				from = digests[v]
-			}
+		if v := byNumber[id.volume]; v != nil { // 0 is a volume where there is no table
+			from = digests[v]
 		}
 		to := derived(purpose(from, id.name), id.form)
 		if same, ok := fresh.new[strings.ToLower(id.text)]; ok {
@@ -140,12 +144,8 @@ func (d *disk) renew(digests map[*volume][32]byte) *references {
 			continue
 		}
 		var texts []string
-		for _, id := range v.fs.identifiers() {
-			name := id.name
-			if v.Number > 0 {
-				name = fmt.Sprintf("partition %d %s", v.Number, name)
-			}
-			texts = append(texts, renamed[name])
+		for _, id := range v.identifiers() {
+			texts = append(texts, renamed[id.name])
 		}
 		if err := v.fs.setIdentifiers(texts); err != nil {
 			panic(err) // they were made in this form

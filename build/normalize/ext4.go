@@ -120,8 +120,8 @@ func (v *ext4Volume) root() *tree.Node { return v.tree }
 
 func (v *ext4Volume) identifiers() []namedID {
 	return []namedID{
-		{"filesystem UUID", uuidText(v.options.UUID), formUUID},
-		{"directory hash seed", uuidText(v.options.HashSeed), formUUID},
+		{"filesystem UUID", uuidText(v.options.UUID), formUUID, 0},
+		{"directory hash seed", uuidText(v.options.HashSeed), formUUID, 0},
 	}
 }
 

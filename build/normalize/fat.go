@@ -78,7 +78,7 @@ func fatOptions(fs *fat.FS, v *fat.Volume, r io.ReaderAt, size int64) (mkfat.Opt
 func (v *fatVolume) root() *tree.Node { return v.tree }
 
 func (v *fatVolume) identifiers() []namedID {
-	return []namedID{{"volume ID", fat.ShowSerial(v.options.VolumeID), formSerial}}
+	return []namedID{{"volume ID", fat.ShowSerial(v.options.VolumeID), formSerial, 0}}
 }
 
 func (v *fatVolume) setIdentifiers(texts []string) (err error) {

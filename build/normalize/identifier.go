@@ -21,9 +21,10 @@ const (
 
 // namedID is an identifier that something on the disk has.
 type namedID struct {
-	name string
-	text string
-	form form
+	name   string
+	text   string
+	form   form
+	volume int // the number of the partition whose own it is; 0 for the disk's, and those of a bare filesystem
 }
 
 func uuidText(b [16]byte) string {

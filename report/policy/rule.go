@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -191,30 +190,4 @@ func (r *Rule) allowed() string {
 		return r.flag
 	}
 	return fmt.Sprintf("%s (%s)", r.Reason, r.Where)
-}
-
-// merged is the ranges in order, those that touch as one, so that a finding
-// that spans two of them lies in one.
-func merged(ranges []report.Range) []report.Range {
-	ranges = slices.Clone(ranges)
-	slices.SortFunc(ranges, func(a, b report.Range) int {
-		switch {
-		case a.Offset < b.Offset:
-			return -1
-		case a.Offset > b.Offset:
-			return 1
-		}
-		return 0
-	})
-	var out []report.Range
-	for _, g := range ranges {
-		g.Length = min(g.Length, math.MaxInt64-g.Offset)
-		if n := len(out); n > 0 && g.Offset <= out[n-1].Offset+out[n-1].Length {
-			last := &out[n-1]
-			last.Length = max(last.Length, g.Offset+g.Length-last.Offset)
-			continue
-		}
-		out = append(out, g)
-	}
-	return out
 }

@@ -83,9 +83,9 @@ func covered(a, b []report.Range) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	b = bridged(b)
+	b = report.JoinRanges(b, maxChanceGap)
 	stray := int64(0)
-	for _, r := range bridged(a) {
+	for _, r := range report.JoinRanges(a, maxChanceGap) {
 		left := r.Length
 		for _, q := range b {
 			left -= max(min(r.Offset+r.Length, q.Offset+q.Length)-max(r.Offset, q.Offset), 0)
@@ -93,30 +93,6 @@ func covered(a, b []report.Range) bool {
 		stray += left
 	}
 	return stray <= maxStray
-}
-
-// bridged sorts ranges and joins those with little between them.
-func bridged(ranges []report.Range) []report.Range {
-	sorted := slices.Clone(ranges)
-	slices.SortFunc(sorted, func(a, b report.Range) int {
-		switch {
-		case a.Offset < b.Offset:
-			return -1
-		case a.Offset > b.Offset:
-			return 1
-		}
-		return 0
-	})
-	var out []report.Range
-	for _, r := range sorted {
-		if n := len(out); n > 0 && r.Offset <= out[n-1].Offset+out[n-1].Length+maxChanceGap {
-			last := &out[n-1]
-			last.Length = max(last.Length, r.Offset+r.Length-last.Offset)
-			continue
-		}
-		out = append(out, r)
-	}
-	return out
 }
 
 // attribution is the matrix of findings and variations.
