@@ -25,7 +25,7 @@ func mountRoot(t *testing.T, image string, p partition.Partition) (folder string
 	umount = func() {
 		if !done {
 			done = true
-			judge.Must(t, "umount", folder)
+			judge.Unmount(t, folder)
 		}
 	}
 	t.Cleanup(umount)

@@ -119,6 +119,16 @@ var Packages = map[string]string{
 	"nix-store":       "nix-bin",
 }
 
+// Unmount ends a mount of an image that is read afterwards. Another mount
+// namespace that is born meanwhile, as those of sandboxes are, may keep the
+// filesystem alive for a moment after umount has returned; made read-only it
+// has written everything by then, and writes nothing more.
+func Unmount(t testing.TB, folder string) {
+	t.Helper()
+	Must(t, "mount", "-o", "remount,ro", folder)
+	Must(t, "umount", folder)
+}
+
 // sbin holds administrators' tools, which are not on an ordinary user's PATH.
 var sbin = []string{"/usr/sbin", "/sbin", "/usr/local/sbin"}
 

@@ -28,7 +28,7 @@ func mounted(t *testing.T, image string) (folder string, umount func()) {
 	umount = func() {
 		if !done {
 			done = true
-			judge.Must(t, "umount", folder)
+			judge.Unmount(t, folder)
 		}
 	}
 	t.Cleanup(umount)

@@ -91,7 +91,7 @@ func mounted(t testing.TB, image, options string, do func(dir string)) {
 		}
 	}()
 	do(dir)
-	judge.Must(t, "umount", dir)
+	judge.Unmount(t, dir)
 	unmounted = true
 }
 
