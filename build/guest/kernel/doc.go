@@ -1,0 +1,13 @@
+// Package kernel finds a Linux kernel for the guest, says which version it is,
+// and collects the modules that the guest needs with all that those need, in
+// the order in which they have to be loaded.
+//
+// What a module needs is read from modules.dep where there is one, else from
+// the modules' own .modinfo sections (depends=, softdep=), as modprobe and
+// depmod of kmod do. Modules that are compressed (xz, zstd, gzip) come out
+// unpacked. What is built in, by modules.builtin, needs no file.
+//
+// A kernel's header is read as Documentation/arch/x86/boot.rst of the kernel
+// and, for arm64, Documentation/arch/arm64/booting.rst specify it. Folders and
+// kernels are input as any other: what is damaged is an error, never a panic.
+package kernel
