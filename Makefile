@@ -17,10 +17,16 @@ RACE = ./build/closure ./build/format ./build/stage ./cmd/reprodisk ./internal/m
 # What the race detector needs to build.
 TOOLCHAIN = gcc libc6-dev
 
-# The kernel that the images of the tests boot in a virtual machine. Any Linux
-# for x86-64 will do; by default it is Debian's for clouds, taken out of its
-# package and not installed.
+# The kernel that the images of the tests boot in a virtual machine, and a
+# folder with its modules in a folder of its version. Any Linux for x86-64 will
+# do; by default it is Debian's for clouds, taken out of its package and not
+# installed.
 export REPRODISK_KERNEL ?= $(CURDIR)/bin/kernel/vmlinuz
+export REPRODISK_MODULES ?= $(CURDIR)/bin/kernel/modules
+
+# The modules that a guest can need, with what those need.
+MODULES = kernel/arch/*/crypto kernel/crypto kernel/lib kernel/drivers/virtio kernel/drivers/block/virtio_blk.ko* kernel/drivers/char/virtio_console.ko* \
+  kernel/drivers/char/hw_random kernel/fs/efivarfs kernel/fs/ext4 kernel/fs/fat kernel/fs/jbd2 kernel/fs/mbcache.ko* kernel/fs/nls modules.*
 
 .PHONY: build test lint fuzz bench demo install judges kernel
 
@@ -44,15 +50,27 @@ judges:
 	else echo "missing Debian packages, install them with: sudo apt-get install$$missing"; fi
 
 # Where there is none to be had, the tests that boot images are skipped, or
-# fail in CI.
+# fail in CI. A kernel that is there is kept, as long as its package is to be
+# had: its modules have to be of its very version.
 kernel: judges
-	@if [ -e "$(REPRODISK_KERNEL)" ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
-	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cd "$$dir"; \
+	@set -e; kernel="$(REPRODISK_KERNEL)"; modules="$(REPRODISK_MODULES)"; version=""; \
+	version() { tail -c +$$(($$(od -An -tu2 -j526 -N2 "$$1") + 513)) "$$1" | head -c 128 | tr '\0 ' '\n\n' | head -n 1; }; \
+	if [ -e "$$kernel" ]; then version=$$(version "$$kernel"); \
+	  if [ -e "$$modules/$$version" ] || [ -e "/lib/modules/$$version" ]; then exit 0; fi; fi; \
+	command -v apt-get >/dev/null || exit 0; \
+	mkdir -p "$$(dirname "$$kernel")" "$$modules"; \
+	dir=$$(mktemp -d "$$modules/.new.XXXXXX"); trap 'rm -rf "$$dir"' EXIT; trap 'exit 1' INT TERM; chmod 755 "$$dir"; cd "$$dir"; \
 	if [ "$$(id -u)" = 0 ]; then apt-get update -q; fi; \
-	package=$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p'); \
-	if ! apt-get -o APT::Sandbox::User=root download -q "$$package"; then echo "no kernel to boot images with: name one with REPRODISK_KERNEL"; exit 0; fi; \
-	dpkg-deb --fsys-tarfile *.deb | tar -xO --wildcards './boot/vmlinuz-*' >vmlinuz; \
-	mkdir -p "$(dir $(REPRODISK_KERNEL))"; mv vmlinuz "$(REPRODISK_KERNEL)"
+	get() { apt-get -o APT::Sandbox::User=root download -q "$$1"; }; \
+	if [ -z "$$version" ] || ! get "linux-image-$$version" 2>/dev/null; then \
+	  if [ -n "$$version" ] && [ "$$kernel" != "$(CURDIR)/bin/kernel/vmlinuz" ]; then echo "no modules of $$kernel, which is $$version: name a folder with REPRODISK_MODULES"; exit 0; fi; \
+	  package=$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[0-9].*\)/\1/p'); \
+	  if ! get "$$package"; then echo "no kernel to boot images with: name one with REPRODISK_KERNEL"; exit 0; fi; version=""; fi; \
+	dpkg-deb --fsys-tarfile *.deb | tar -x --no-same-owner; \
+	tree=$$(ls -d "$$dir"/lib/modules/* "$$dir"/usr/lib/modules/* 2>/dev/null | head -n 1); \
+	mkdir few; cd "$$tree"; for f in $(MODULES); do if [ -e "$$f" ]; then cp -r --parents "$$f" "$$dir/few"; fi; done; cd "$$dir"; \
+	[ -e "$$modules/$${tree##*/}" ] || mv -T few "$$modules/$${tree##*/}"; \
+	if [ -z "$$version" ]; then mv -f boot/vmlinuz-* "$$kernel"; fi
 
 test: judges kernel lint
 	$(GO) test -timeout 15m ./...
