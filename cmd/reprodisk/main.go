@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/reprodisk/reprodisk/build/guest/inside"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 )
 
@@ -28,6 +29,7 @@ const (
 )
 
 func main() {
+	inside.Main()  // returns, unless the kernel of a guest has started this program as its init
 	sandbox.Main() // returns, unless a sandbox has started this program as a part of itself
 	os.Exit(run(asHook(os.Args[0], os.Args[1:]), os.Stdout, os.Stderr))
 }

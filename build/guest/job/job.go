@@ -10,6 +10,12 @@ const (
 	Disk    = "vda"                 // the disk's device in a machine of QEMU's
 )
 
+// The steps that every job has, before and after its own.
+const (
+	MountStep   = "mount the filesystems"
+	UnmountStep = "unmount the filesystems"
+)
+
 // Job is all that a guest does between its start and its end.
 type Job struct {
 	// Modules are the names of files in the folder Modules, in the order in

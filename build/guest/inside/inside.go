@@ -1,0 +1,177 @@
+package inside
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/build/guest/job"
+	"github.com/reprodisk/reprodisk/internal/patherr"
+)
+
+// maxJob bounds the job's file, in bytes.
+const maxJob = 16 << 20
+
+// Main is called before anything else that a program does. Where the kernel of
+// a guest has started the program as its init, Main does the guest's job, turns
+// the machine off, and does not return. Everywhere else it returns at once.
+//
+// The kernel must be able to open /dev/console in its first root, or there is a
+// /dev/null: a Go program without standard files does not start.
+func Main() {
+	if os.Getpid() != 1 || os.Args[0] != job.Init && os.Args[0] != job.Init[1:] {
+		return
+	}
+	if _, err := os.Lstat(job.File); err != nil {
+		return
+	}
+	g := &guest{events: &events{port: -1, console: os.Stdout}, image: -1}
+	defer powerOff() // were init to end, the kernel would panic
+	defer g.rescue()
+	g.live()
+}
+
+// guest is the guest's state between its start and its end.
+type guest struct {
+	job    job.Job
+	events *events
+	log    kernelLog
+	disk   disk
+	image  int // descriptor of the image's root folder
+	// kernels are the devices of the filesystems in the image that the kernel
+	// provides, as stat(2) has them.
+	kernels []uint64
+}
+
+// live is all that a guest does.
+func (g *guest) live() {
+	err := firstMounts()
+	g.events.useConsole()
+	g.log.open()
+	if err == nil {
+		g.job, err = readJob(job.File)
+	}
+	if err == nil {
+		err = g.loadModules(job.Modules)
+	}
+	// Whatever went wrong so far, the host is told, if there is a way.
+	if e := g.events.open("/sys", "/dev", g.job.Tty); e != nil {
+		g.events.print(e.Error())
+	}
+	if g.job.Beat > 0 {
+		go g.beat(time.Duration(g.job.Beat) * time.Millisecond)
+	}
+	g.events.send(job.Event{Kind: job.Ready})
+	if g.stage(job.MountStep, func() error {
+		if err != nil {
+			return err
+		}
+		return g.mountAll()
+	}) && g.steps() && g.stage(job.UnmountStep, g.unmountAll) {
+		g.events.send(job.Event{Kind: job.Done})
+	}
+	g.events.drain()
+}
+
+// stage does a part of the job and tells how it went.
+func (g *guest) stage(name string, do func() error) bool {
+	g.events.send(job.Event{Kind: job.Began, Step: name})
+	g.log.skip()
+	err := do()
+	if err == nil {
+		return true
+	}
+	g.events.send(job.Event{Kind: job.Failed, Step: name, Text: err.Error(), Memory: g.log.outOfMemory()})
+	return false
+}
+
+// steps does the steps in their order, up to the first that fails.
+func (g *guest) steps() bool {
+	for i := range g.job.Steps {
+		s := &g.job.Steps[i]
+		if !g.stage(s.Name, func() error { return g.step(s) }) {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *guest) step(s *job.Step) error {
+	switch {
+	case s.Run != nil:
+		return g.run(s.Name, s.Run)
+	case s.Own != nil:
+		return own(g.image, s.Own, g.kernels)
+	case s.Remove != nil:
+		return remove(g.image, s.Remove.Path)
+	}
+	return fmt.Errorf("the step says nothing to do")
+}
+
+// say is a line that the guest itself has to say.
+func (g *guest) say(step, format string, args ...any) {
+	g.events.send(job.Event{Kind: job.Output, Step: step, Text: fmt.Sprintf(format, args...)})
+}
+
+// rescue makes a failure of what would be the guest's end. It is deferred in
+// each of its goroutines.
+func (g *guest) rescue() {
+	p := recover()
+	if p == nil {
+		return
+	}
+	g.events.send(job.Event{Kind: job.Failed, Text: fmt.Sprintf("internal error of the guest: %v", p)})
+	g.events.drain()
+	powerOff()
+}
+
+func readJob(path string) (j job.Job, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return j, patherr.At(path, err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, maxJob+1))
+	if err == nil && len(b) > maxJob {
+		err = fmt.Errorf("it has more than %d bytes", maxJob)
+	}
+	if err == nil {
+		err = json.Unmarshal(b, &j)
+	}
+	if err != nil {
+		return j, patherr.At(path, err)
+	}
+	return j, nil
+}
+
+// firstMounts are those that all else needs.
+func firstMounts() error {
+	for _, m := range []struct{ target, fstype, data string }{
+		{"/dev", "devtmpfs", "mode=755"},
+		{"/proc", "proc", ""},
+		{"/sys", "sysfs", ""},
+		{"/run", "tmpfs", "mode=755"},
+		{"/tmp", "tmpfs", "mode=1777"},
+	} {
+		if err := os.MkdirAll(m.target, 0o755); err != nil {
+			return patherr.At(m.target, err)
+		}
+		// A kernel may have mounted /dev by itself.
+		if err := unix.Mount(m.fstype, m.target, m.fstype, unix.MS_NOSUID, m.data); err != nil && err != unix.EBUSY {
+			return fmt.Errorf("cannot mount %s: %w", m.target, err)
+		}
+	}
+	return nil
+}
+
+// powerOff turns the machine off.
+func powerOff() {
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	for { // a machine that cannot: the host ends it
+		time.Sleep(time.Hour)
+	}
+}
