@@ -1,0 +1,87 @@
+package machine
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// command is a program of the host's with what it inherits.
+type command struct {
+	path  string
+	args  []string
+	files []*os.File
+}
+
+func (c *command) add(args ...string) { c.args = append(c.args, args...) }
+
+// give has the program inherit a file, and returns its descriptor there.
+func (c *command) give(f *os.File) int {
+	c.files = append(c.files, f)
+	return 2 + len(c.files)
+}
+
+// process is a program that runs, in a process group of its own.
+type process struct {
+	ended  chan struct{} // closed when nothing of it is left
+	state  *os.ProcessState
+	stderr tail // both may be read when it has ended
+
+	mu     sync.Mutex
+	pid    int
+	reaped bool
+}
+
+// start starts a program that the kernel kills when this program ends,
+// whatever ends it: PR_SET_PDEATHSIG, prctl(2), which means the thread that
+// has started it, so that one waits for it.
+func (c *command) start() (*process, error) {
+	p := &process{ended: make(chan struct{})}
+	cmd := &exec.Cmd{
+		Path: c.path, Args: append([]string{c.path}, c.args...), Dir: "/", ExtraFiles: c.files,
+		Stdout: &p.stderr, Stderr: &p.stderr, WaitDelay: 5 * time.Second,
+		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},
+	}
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err == nil {
+			p.pid = cmd.Process.Pid
+		}
+		started <- err
+		if err == nil {
+			p.wait(cmd)
+		}
+	}()
+	return p, <-started
+}
+
+// wait waits for the program's end, and ends what it has started. Its number
+// stays taken until then.
+func (p *process) wait(cmd *exec.Cmd) {
+	defer close(p.ended)
+	for unix.Waitid(unix.P_PID, p.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	p.kill()
+	p.mu.Lock()
+	p.reaped = true
+	p.mu.Unlock()
+	_ = cmd.Wait() // what it says is in the state
+	p.state = cmd.ProcessState
+}
+
+// kill kills the program and all of its group.
+func (p *process) kill() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.reaped {
+		_ = unix.Kill(-p.pid, unix.SIGKILL)
+	}
+}
