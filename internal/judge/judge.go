@@ -52,6 +52,7 @@ var Packages = map[string]string{
 	"mkfs.vfat":   "dosfstools",
 	"mmd":         "mtools",
 	"mren":        "mtools",
+	"depmod":      "kmod",
 	"modprobe":    "kmod",
 	"mount":       "mount",
 	"numfmt":      "coreutils",

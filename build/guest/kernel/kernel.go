@@ -72,7 +72,9 @@ func decode(r io.ReaderAt, size int64) (Kernel, error) {
 		return Kernel{}, err
 	}
 	begin = begin[:n]
-	has := func(magic string, at int) bool { return len(begin) >= at+len(magic) && string(begin[at:at+len(magic)]) == magic }
+	has := func(magic string, at int) bool {
+		return len(begin) >= at+len(magic) && string(begin[at:at+len(magic)]) == magic
+	}
 	switch {
 	case has(x86Magic, x86MagicAt):
 		return decodeX86(r, size, begin)
