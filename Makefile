@@ -7,7 +7,7 @@ FUZZTIME ?= 20s
 
 # The Debian packages whose tools the tests call: internal/judge maps each
 # tool to its package, and a test keeps this list and that map equal.
-JUDGES = acl attr binutils btrfs-progs bubblewrap busybox-static chromium cpio diffoscope-minimal diffutils dosfstools e2fsprogs erofs-utils fdisk gcc gdisk genisoimage grub-common grub-efi-amd64-bin grub-pc-bin gzip kmod libxml2-utils mount mtools nix-bin ovmf parted patch qemu-system-x86 qemu-utils rsync shellcheck sleuthkit sqlite3 squashfs-tools systemd-boot-efi tar uidmap util-linux xfsprogs xz-utils zip zstd
+JUDGES = acl attr binutils btrfs-progs bubblewrap busybox-static chromium cpio diffoscope-minimal diffutils dosfstools e2fsprogs erofs-utils fdisk gcc gdisk genisoimage grub-common grub-efi-amd64-bin grub-pc-bin grub2-common gzip kmod libsystemd-shared libxml2-utils mount mtools nix-bin ovmf parted patch qemu-system-x86 qemu-utils rsync shellcheck sleuthkit sqlite3 squashfs-tools systemd-boot-efi tar uidmap util-linux xfsprogs xz-utils zip zstd
 
 # The packages that share memory between goroutines: the race detector, which
 # takes five to ten times as long, would find nothing in the others. A test
@@ -28,7 +28,11 @@ export REPRODISK_MODULES ?= $(CURDIR)/bin/kernel/modules
 MODULES = kernel/arch/*/crypto kernel/crypto kernel/lib kernel/drivers/virtio kernel/drivers/block/virtio_blk.ko* kernel/drivers/char/virtio_console.ko* \
   kernel/drivers/char/hw_random kernel/fs/efivarfs kernel/fs/ext4 kernel/fs/fat kernel/fs/jbd2 kernel/fs/mbcache.ko* kernel/fs/nls modules.*
 
-.PHONY: build test lint fuzz bench demo install judges kernel
+# The installer of systemd-boot that the tests run, taken out of its package:
+# installed, that package puts a boot loader onto a machine that has an ESP.
+export REPRODISK_BOOTCTL ?= $(CURDIR)/bin/bootctl
+
+.PHONY: build test lint fuzz bench demo install judges kernel bootctl
 
 build:
 	$(GO) build -o bin/reprodisk ./cmd/reprodisk
@@ -72,7 +76,18 @@ kernel: judges
 	[ -e "$$modules/$${tree##*/}" ] || mv -T few "$$modules/$${tree##*/}"; \
 	if [ -z "$$version" ]; then mv -f boot/vmlinuz-* "$$kernel"; fi
 
-test: judges kernel lint
+# The program is of its library's version where that is to be had.
+bootctl: judges
+	@if [ -e "$(REPRODISK_BOOTCTL)" ] || ! command -v apt-get >/dev/null; then exit 0; fi; \
+	set -e; dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; chmod 755 "$$dir"; cd "$$dir"; \
+	if [ "$$(id -u)" = 0 ]; then apt-get update -q; fi; \
+	version=$$(dpkg-query -W -f='$${Version}' libsystemd-shared 2>/dev/null || true); \
+	get() { apt-get -o APT::Sandbox::User=root download -q "$$1"; }; \
+	if ! get "systemd-boot=$$version" 2>/dev/null && ! get systemd-boot; then echo "no bootctl to install systemd-boot with: name one with REPRODISK_BOOTCTL"; exit 0; fi; \
+	dpkg-deb --fsys-tarfile *.deb | tar -xO ./usr/bin/bootctl >bootctl; chmod 755 bootctl; \
+	mkdir -p "$(dir $(REPRODISK_BOOTCTL))"; mv bootctl "$(REPRODISK_BOOTCTL)"
+
+test: judges kernel bootctl lint
 	$(GO) test -timeout 15m ./...
 	$(GO) test -race -short -timeout 15m $(RACE)
 

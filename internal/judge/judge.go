@@ -100,18 +100,22 @@ var Packages = map[string]string{
 	"ld":          "binutils",
 	"objcopy":     "binutils",
 
+	"grub-install":       "grub2-common",
 	"grub-mkimage":       "grub-common",
+	"grub-mkrelpath":     "grub-common",
+	"grub-probe":         "grub-common",
 	"qemu-system-x86_64": "qemu-system-x86",
 
 	"/usr/lib/grub/i386-pc/grub-bios-setup": "grub-pc-bin",
 
 	// Not tools but files that tests take as they are: see File.
-	"/usr/lib/grub/i386-pc":                         "grub-pc-bin",
-	"/usr/lib/grub/x86_64-efi":                      "grub-efi-amd64-bin",
-	"/usr/lib/systemd/boot/efi/systemd-bootx64.efi": "systemd-boot-efi",
-	"/usr/share/OVMF/OVMF_CODE_4M.fd":               "ovmf",
-	"/usr/share/OVMF/OVMF_VARS_4M.fd":               "ovmf",
-	"/usr/share/OVMF/OVMF_VARS_4M.ms.fd":            "ovmf",
+	"/usr/lib/grub/i386-pc":                                      "grub-pc-bin",
+	"/usr/lib/grub/x86_64-efi":                                   "grub-efi-amd64-bin",
+	"/usr/lib/systemd/boot/efi/systemd-bootx64.efi":              "systemd-boot-efi",
+	"/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so": "libsystemd-shared",
+	"/usr/share/OVMF/OVMF_CODE_4M.fd":                            "ovmf",
+	"/usr/share/OVMF/OVMF_VARS_4M.fd":                            "ovmf",
+	"/usr/share/OVMF/OVMF_VARS_4M.ms.fd":                         "ovmf",
 
 	"busybox":         "busybox-static",
 	"nix-build":       "nix-bin",
