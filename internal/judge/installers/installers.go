@@ -38,7 +38,7 @@ var text = map[string]string{
 }
 
 // applets are what busybox is in the system.
-var applets = []string{"cat", "chmod", "cp", "dd", "dirname", "echo", "find", "grep", "head", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sed", "sh", "sleep", "sync", "tail", "test", "touch", "true", "uname", "wc"}
+var applets = []string{"cat", "chmod", "cp", "dd", "dirname", "echo", "false", "find", "grep", "head", "id", "ln", "ls", "mkdir", "mv", "readlink", "rm", "sed", "sh", "sleep", "sync", "tail", "test", "touch", "true", "uname", "wc"}
 
 // Root makes the system's root folder, which must not be there yet.
 func Root(t testing.TB, dir string) {
