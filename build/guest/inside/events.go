@@ -37,6 +37,7 @@ type events struct {
 
 	mu      sync.Mutex
 	port    int      // descriptor, not blocking; -1: none
+	tty     bool     // it is a terminal
 	lines   [][]byte // not yet taken by the host, the first perhaps in part
 	size    int      // of lines
 	unheard bool     // the host did not listen the last time
@@ -68,11 +69,19 @@ func (s *events) send(e job.Event) {
 	s.unheard = !s.flush(wait)
 }
 
-// drain gives the host a last chance to listen.
+// drain gives the host a last chance to listen, and a serial line the time to
+// send what it has taken.
 func (s *events) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	until := time.Now().Add(lastWords)
 	s.flush(lastWords)
+	for s.tty && s.port >= 0 && time.Now().Before(until) {
+		if n, err := unix.IoctlGetInt(s.port, unix.TIOCOUTQ); err != nil || n <= 0 {
+			break
+		}
+		time.Sleep(pause)
+	}
 }
 
 // flush writes what is not written; it reports whether all of it is.
@@ -154,7 +163,7 @@ func (s *events) open(sys, dev, tty string) error {
 		}
 	}
 	s.mu.Lock()
-	s.port = fd
+	s.port, s.tty = fd, tty != ""
 	s.mu.Unlock()
 	return nil
 }

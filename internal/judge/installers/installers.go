@@ -72,7 +72,7 @@ func Root(t testing.TB, dir string) {
 	const stub = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi"
 	copyFile(t, filepath.Join(dir, stub), judge.File(t, stub))
 
-	for _, folder := range []string{"boot", "dev", "etc", "home/alice", "proc", "root", "run", "sys", "tmp", "var"} {
+	for _, folder := range []string{"boot", "dev", "etc", "home/alice", "proc", "root", "run", "sys", "tmp", "usr/share/locale", "var"} {
 		must(t, os.MkdirAll(filepath.Join(dir, folder), 0o755))
 	}
 	for name, content := range text {
