@@ -53,7 +53,7 @@ func benchSpec(b *testing.B, dir string) string {
 func BenchmarkSystemTree(b *testing.B) {
 	dir, source := benchTree(b)
 	out, theirs := filepath.Join(dir, "out"), filepath.Join(dir, "mke2fs.img")
-	j := job{Spec: benchSpec(b, dir), Out: out}
+	j := task{Spec: benchSpec(b, dir), Out: out}
 	first := j.run(b, "").check(b) // both read from the page cache
 	var we, they time.Duration
 	var peak int64
@@ -106,7 +106,7 @@ func manyFiles(b *testing.B, folders, files int) {
 			must(b, os.WriteFile(filepath.Join(folder, fmt.Sprintf("file%05d", i)), []byte("a few bytes\n"), 0o644))
 		}
 	}
-	j := job{Spec: benchSpec(b, dir), Out: filepath.Join(dir, "out")}
+	j := task{Spec: benchSpec(b, dir), Out: filepath.Join(dir, "out")}
 	var peak int64
 	for b.Loop() {
 		peak = max(peak, j.run(b, "").check(b).peak)
@@ -137,7 +137,7 @@ func BenchmarkFormats(b *testing.B) {
 		format.VDI: {"qemu-img", "convert", "-f", "raw", "-O", "vdi"}, format.VHD: {"qemu-img", "convert", "-f", "raw", "-O", "vpc", "-o", "force_size=on"},
 		format.VMDK: {"qemu-img", "convert", "-f", "raw", "-O", "vmdk"}, format.Zstd: {"zstd", "-q", "-f", "-T0", "-o"},
 	}
-	raw := job{Spec: benchSpec(b, dir), Out: filepath.Join(dir, "raw")}.run(b, "").check(b)
+	raw := task{Spec: benchSpec(b, dir), Out: filepath.Join(dir, "raw")}.run(b, "").check(b)
 	for _, kind := range format.Kinds {
 		if kind == format.Raw || kind == format.Xz {
 			continue // minutes of xz would tell nothing of us
@@ -145,7 +145,7 @@ func BenchmarkFormats(b *testing.B) {
 		b.Run(string(kind), func(b *testing.B) {
 			path := filepath.Join(dir, string(kind)+".yaml")
 			must(b, os.WriteFile(path, []byte("format: "+string(kind)+"\ncontents:\n  - {source: root, target: /}\n"), 0o644))
-			j := job{Spec: path, Out: filepath.Join(dir, "out")}
+			j := task{Spec: path, Out: filepath.Join(dir, "out")}
 			other := filepath.Join(dir, "theirs")
 			var we, they time.Duration
 			var peak int64
@@ -192,7 +192,7 @@ func BenchmarkOtherRoots(b *testing.B) {
 		b.Run(c.fsType, func(b *testing.B) {
 			path := filepath.Join(dir, c.fsType+".yaml")
 			must(b, os.WriteFile(path, []byte("fsType: "+c.fsType+"\npartitionTableType: none\ncontents:\n  - {source: root, target: /}\n"), 0o644))
-			j := job{Spec: path, Out: filepath.Join(dir, "out")}
+			j := task{Spec: path, Out: filepath.Join(dir, "out")}
 			var we, they time.Duration
 			var peak int64
 			for b.Loop() {

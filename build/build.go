@@ -35,6 +35,10 @@ type Options struct {
 	// Progress is told which phase begins, and how far it is, in bytes. It may
 	// be nil.
 	Progress func(phase string, done, total int64)
+	// Output gets what postVM's shell code prints. It may be nil.
+	Output io.Writer
+	// Guest is the virtual machine's part, where the spec wants one.
+	Guest GuestOptions
 }
 
 func (o Options) warn(list []string) {
@@ -55,9 +59,10 @@ func (o Options) phase(name string) func(done, total int64) {
 
 // Result is what a build has made.
 type Result struct {
-	Image     string // path of the image
-	Variables string // path of the firmware's variables; empty: none are asked for
-	Size      int64  // of the disk, in bytes
+	Image     string   // path of the image
+	Variables string   // path of the firmware's variables; empty: none are asked for
+	Also      []string // paths of what postVM has put beside the image
+	Size      int64    // of the disk, in bytes
 	Layout    partition.Layout
 }
 
@@ -67,9 +72,14 @@ type Result struct {
 // An error is one line, with the place in the spec or the path that it is
 // about, or ctx.Err() where ctx ended.
 func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
-	if err := s.Unbuilt(); err != nil {
-		return Result{}, err
+	if s.PostVM != "" {
+		return withPostVM(ctx, s, opt)
 	}
+	return plain(ctx, s, opt)
+}
+
+// plain is a build up to the image.
+func plain(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	fresh, seconds, err := outset(s, opt.SourceDateEpoch)
 	if err != nil {
 		return Result{}, err
@@ -77,7 +87,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 	b := &builder{spec: s, opt: opt, epoch: tree.Time{Sec: seconds}, chance: fresh}
 	defer b.close()
 	opt.phase("staging")
-	if b.trees, err = stageAll(ctx, s, seconds, opt); err != nil {
+	if err := b.stageAll(ctx); err != nil {
 		return Result{}, err
 	}
 	if err := b.placeLoader(ctx); err != nil {
@@ -111,6 +121,7 @@ func Build(ctx context.Context, s *spec.Spec, opt Options) (Result, error) {
 			if _, err := o.WriteAt(b.variables, 0); err != nil {
 				return err
 			}
+			b.firmware = o.File
 			return image()
 		})
 	}
@@ -129,9 +140,12 @@ type builder struct {
 	trees  map[partition.Role]*tree.Node
 	layout partition.Layout
 
-	bios      *boot.BIOS // GRUB's images for a BIOS; nil: none
-	variables []byte     // of the firmware; nil: none
-	made      *os.File   // the root filesystem, where it is made before the disk; nil: it is not
+	bios      *boot.BIOS     // GRUB's images for a BIOS; nil: none
+	variables []byte         // of the firmware; nil: none
+	later     []spec.Content // whose owners are set in the guest
+	firmware  *os.File       // the variables' file, where the guest changes them; nil: it does not
+	left      io.ReaderAt    // the guest's disk, when the image is made of what it holds; nil: it is not
+	made      *os.File       // the root filesystem, where it is made before the disk; nil: it is not
 }
 
 // write makes the disk on an empty file.
@@ -147,12 +161,14 @@ func (b *builder) write(ctx context.Context, o *wholefile.File) error {
 			return err
 		}
 	}
+	if err := b.writeLeft(o); err != nil {
+		return err
+	}
 	for _, p := range b.layout.Partitions {
 		if err := b.filesystem(ctx, o, p); err != nil {
 			return err
 		}
 	}
-	b.opt.phase("syncing")
 	return nil
 }
 

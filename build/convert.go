@@ -16,22 +16,28 @@ func (b *builder) image(ctx context.Context) (path string, err error) {
 		return "", b.spec.Errorf("format", "%v", err)
 	}
 	return wholefile.Write(ctx, b.opt.OutDir, format.FileName(kind), func(o *wholefile.File) error {
+		make := b.convert
 		if kind == format.Raw {
-			return b.write(ctx, o)
+			make = b.disk
 		}
-		return b.convert(ctx, o, kind)
+		if err := make(ctx, o); err != nil {
+			return err
+		}
+		b.opt.phase("syncing")
+		return nil
 	})
 }
 
 // convert makes the raw disk in a file that has no name, beside the image,
 // where there is room for a disk, and writes that in the spec's format.
-func (b *builder) convert(ctx context.Context, o *wholefile.File, kind format.Kind) error {
+func (b *builder) convert(ctx context.Context, o *wholefile.File) error {
+	kind := format.Kind(b.spec.Format)
 	raw, err := wholefile.Scratch(b.opt.OutDir, ImageName)
 	if err != nil {
 		return err
 	}
 	defer raw.Close()
-	if err := b.write(ctx, raw); err != nil {
+	if err := b.disk(ctx, raw); err != nil {
 		return wholefile.Named(raw.Cause(err), raw.Name(), filepath.Join(b.opt.OutDir, ImageName))
 	}
 	ids := format.IDs{
@@ -47,6 +53,5 @@ func (b *builder) convert(ctx context.Context, o *wholefile.File, kind format.Ki
 		}
 		return b.spec.Errorf("format", "%v", err)
 	}
-	b.opt.phase("syncing")
 	return nil
 }

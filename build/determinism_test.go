@@ -129,7 +129,7 @@ differ:
 	for i := range rounds {
 		w := all[i%len(all)]
 		for _, l := range layouts {
-			j := job{
+			j := task{
 				Spec: filepath.Join(w.dir, l+".yaml"), Umask: []int{0o022, 0, 0o077, 0o027}[i%4], Digest: true,
 				dir: []string{"/", w.dir, os.TempDir()}[i%3],
 				env: []string{
@@ -167,7 +167,7 @@ differ:
 	// What follows the clock has had the time to show it.
 	if d := time.Since(started); d < 2*time.Second {
 		time.Sleep(2*time.Second - d)
-		d := job{Spec: filepath.Join(all[0].dir, "none.yaml"), Out: t.TempDir(), Digest: true}.run(t, self).check(t)
+		d := task{Spec: filepath.Join(all[0].dir, "none.yaml"), Out: t.TempDir(), Digest: true}.run(t, self).check(t)
 		if d.Digest != first["none"] {
 			t.Error("two seconds later the bytes are others")
 		}

@@ -134,7 +134,7 @@ func TestLoadersAreTheSameBytes(t *testing.T) {
 		for name, text := range specs {
 			path := filepath.Join(dir, name+".yaml")
 			must(t, os.WriteFile(path, []byte(text), 0o644))
-			j := job{
+			j := task{
 				Spec: path, Out: filepath.Join(dir, "out"), Digest: true, Umask: []int{0o022, 0o077, 0}[i%3],
 				env: []string{"TZ=" + []string{"UTC", "Asia/Kolkata"}[i%2], "GOMAXPROCS=" + []string{"2", "1", "8"}[i%3], fmt.Sprint("HOME=/home/", i)},
 			}

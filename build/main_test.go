@@ -24,9 +24,9 @@ import (
 // build, in a process of its own, instead of the tests.
 const jobVariable = "REPRODISK_BUILD_JOB"
 
-// job is one build in a process of its own: what a test cannot vary within its
+// task is one build in a process of its own: what a test cannot vary within its
 // own process, such as the umask or the user.
-type job struct {
+type task struct {
 	Spec, Out string
 	Epoch     string // SOURCE_DATE_EPOCH
 	Umask     int
@@ -40,7 +40,7 @@ type job struct {
 	uid uint32   // 0: the test's own
 }
 
-// done is what a job has to say.
+// done is what a task has to say.
 type done struct {
 	Layout  partition.Layout
 	Image   string
@@ -60,7 +60,7 @@ func TestMain(m *testing.M) {
 }
 
 func work(text string) int {
-	var j job
+	var j task
 	var d done
 	err := json.Unmarshal([]byte(text), &j)
 	if err == nil {
@@ -75,7 +75,7 @@ func work(text string) int {
 	return 0
 }
 
-func (d *done) do(j job) error {
+func (d *done) do(j task) error {
 	syscall.Umask(j.Umask)
 	if j.Host != "" {
 		if err := unix.Sethostname([]byte(j.Host)); err != nil {
@@ -122,7 +122,7 @@ func (d *done) do(j job) error {
 	return nil
 }
 
-func (j job) build(path, out string) (Result, error) {
+func (j task) build(path, out string) (Result, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Result{}, err
@@ -134,8 +134,8 @@ func (j job) build(path, out string) (Result, error) {
 	return Build(context.Background(), s, Options{OutDir: out, SourceDateEpoch: j.Epoch})
 }
 
-// run does a job, of the binary at the given path or of the test's own.
-func (j job) run(t testing.TB, binary string) done {
+// run does a task, of the binary at the given path or of the test's own.
+func (j task) run(t testing.TB, binary string) done {
 	t.Helper()
 	if binary == "" {
 		var err error

@@ -118,7 +118,7 @@ func TestClosureInEveryLayoutAndFormat(t *testing.T) {
 		if i == 0 {
 			t.Run("tools", func(t *testing.T) { closureJudged(t, s, work, kinds) })
 		}
-		j := job{
+		j := task{
 			Spec: specs[0], Also: specs[1:], Out: filepath.Join(work, []string{"out", "another/folder"}[i%2]), Digest: true, Umask: []int{0o022, 0, 0o077}[i%3],
 			dir: []string{"/", work}[i%2],
 			env: []string{

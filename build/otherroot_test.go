@@ -68,7 +68,7 @@ func TestOtherRootsAreTheSameBytesEverywhere(t *testing.T) {
 		for _, o := range otherRoots {
 			path := filepath.Join(w.dir, o.fsType+".yaml")
 			must(t, os.WriteFile(path, []byte(everything("none")+"fsType: "+o.fsType+"\n"), 0o644))
-			j := job{
+			j := task{
 				Spec: path, Umask: []int{0o022, 0, 0o077, 0o027}[i%4], Digest: true, dir: []string{"/", w.dir}[i%2],
 				env: []string{
 					"LC_ALL=" + []string{"C", "C.utf8", "tr_TR.UTF-8"}[i%3], "TZ=" + []string{"UTC", "Asia/Kolkata", "<-12>12"}[i%3],

@@ -100,7 +100,7 @@ func TestSquashfsSameBytes(t *testing.T) {
 		}
 		makeItems(t, filepath.Join(dir, "root"), order, i == 1)
 		must(t, os.WriteFile(filepath.Join(dir, "s.yaml"), []byte(bare("squashfs", "contents: [{source: root, target: /}]")), 0o644))
-		d := job{
+		d := task{
 			Spec: filepath.Join(dir, "s.yaml"), Out: filepath.Join(dir, "out"), Digest: true, Umask: []int{0o022, 0o077, 0}[i],
 			Epoch: fmt.Sprint(i), env: []string{"TZ=" + []string{"UTC", "Asia/Kolkata", "<-12>12"}[i], "LC_ALL=" + []string{"C", "C.utf8", "POSIX"}[i]},
 		}.run(t, "").check(t)

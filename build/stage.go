@@ -11,25 +11,28 @@ import (
 )
 
 // stageAll makes the trees of all filesystems of the image.
-func stageAll(ctx context.Context, s *spec.Spec, epoch int64, opt Options) (map[partition.Role]*tree.Node, error) {
-	trees := map[partition.Role]*tree.Node{}
+func (b *builder) stageAll(ctx context.Context) error {
+	s := b.spec
+	b.trees = map[partition.Role]*tree.Node{}
 	for _, t := range []struct {
 		role    partition.Role
 		entries []spec.Content
 	}{{partition.Root, s.Contents}, {partition.ESP, s.EspContents}, {partition.XBOOTLDR, s.BootContents}} {
-		staged, err := stage.Stage(ctx, t.entries, stage.Options{Epoch: epoch})
+		// A system makes its users when it is activated, which a guest does.
+		staged, err := stage.Stage(ctx, t.entries, stage.Options{Epoch: b.epoch.Sec, OwnLater: s.NeedsGuest() || s.System != "" && s.FSType == spec.Ext4})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		opt.warn(staged.Warnings)
-		trees[t.role] = staged.Root
+		b.opt.warn(staged.Warnings)
+		b.trees[t.role] = staged.Root
+		b.later = append(b.later, staged.Later...)
 	}
 	// Nix's part comes onto the contents, as nixos-install does.
 	var err error
-	if trees[partition.Root], err = closure.Stage(ctx, s, trees[partition.Root], epoch); err != nil {
-		return nil, err
+	if b.trees[partition.Root], err = closure.Stage(ctx, s, b.trees[partition.Root], b.epoch.Sec); err != nil {
+		return err
 	}
-	return trees, mountPoints(s, trees[partition.Root], epoch)
+	return mountPoints(s, b.trees[partition.Root], b.epoch.Sec)
 }
 
 // mountPoints makes the folders that the boot partitions are mounted on, as

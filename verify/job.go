@@ -67,9 +67,6 @@ func specJob(path string, opt Options) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Unbuilt(); err != nil {
-		return nil, err
-	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -22,7 +22,7 @@ func sources(s *spec.Spec) []string {
 			paths = append(paths, path)
 		}
 	}
-	named := append([]string{s.ConfigFile, s.OVMF, s.EFIFirmware, s.EFIVariables, s.Registration, s.StoreRoot, s.Channel, s.System}, s.AdditionalPaths...)
+	named := append([]string{s.ConfigFile, s.OVMF, s.EFIFirmware, s.EFIVariables, s.Registration, s.StoreRoot, s.Channel, s.System, s.VM.Kernel, s.VM.Modules}, s.AdditionalPaths...)
 	if b := s.SystemdBoot; b != nil {
 		named = append(named, b.EFI)
 		for _, e := range b.Entries {

@@ -76,30 +76,10 @@ func (s *Spec) check() error {
 	if err := s.checkClosure(); err != nil {
 		return err
 	}
-	return s.checkLoader()
-}
-
-// Unbuilt is an error that names the first option, in the order of the spec,
-// whose value asks for something that nothing builds yet; nil where all of the
-// spec can be built.
-func (s *Spec) Unbuilt() error {
-	var first *Error
-	for _, o := range options() {
-		p, given := s.at[o.name]
-		if !given || o.unbuilt == nil || !o.unbuilt(s) {
-			continue
-		}
-		if first == nil || p.Line < first.Pos.Line || p.Line == first.Pos.Line && p.Col < first.Pos.Col {
-			first = errorAt(p, "not built yet: %s", o.name)
-		}
+	if err := s.checkLoader(); err != nil {
+		return err
 	}
-	if first == nil && s.BootLoader == LoaderGuest {
-		first = errorAt(s.at["system"], "not built yet: bootLoader: guest, which a system has by default; choose another, or none")
-	}
-	if first == nil {
-		return nil
-	}
-	return first
+	return s.checkGuest()
 }
 
 // Epoch is the time, in seconds since 1970, to which times in the image are

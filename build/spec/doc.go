@@ -10,9 +10,8 @@
 // assertion of make-disk-image is an error in the words of whoever wrote the
 // spec, and every error is one line that begins with file:line:column.
 //
-// What it refuses beyond that: options that exist but that nothing builds yet
-// are read and type-checked, and (*Spec).Unbuilt names the first of them; none
-// is ever ignored.
+// What it refuses beyond that: options that contradict each other; none is ever
+// ignored without a word.
 //
 // Formats: yaml.org/spec/1.2.2, RFC 8259; options: the header of
 // nixos/lib/make-disk-image.nix and docs/make-disk-image.md.

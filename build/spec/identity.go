@@ -10,7 +10,7 @@ import (
 // its keys sorted and no spaces. Two specs that ask for the same image have the
 // same canonical form wherever they lie and in whatever order and language they
 // are written. It holds nothing of the host: not where sources lie, nor the
-// environment. Format, memSize and deterministic are left out, for the same disk
+// environment. Format, memSize, vm (but what it runs) and deterministic are left out, for the same disk
 // has the same identifiers in every container.
 func (s *Spec) Canonical() []byte {
 	m := map[string]any{
@@ -41,6 +41,7 @@ func (s *Spec) Canonical() []byte {
 		m["rootFSUID"] = s.RootFSUID.String()
 	}
 	s.loaderIdentity(m)
+	s.guestIdentity(m)
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

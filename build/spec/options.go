@@ -5,72 +5,64 @@ import (
 	"strings"
 )
 
-// option is one name that a spec may hold: how its value is read, and whether
-// anything builds it.
+// option is one name that a spec may hold, and how its value is read.
 type option struct {
 	name string
 	read func(*Spec, node) error
-	// unbuilt tells whether the value asks for something that nothing builds
-	// yet. A value that asks for nothing, such as the default, is no reason to
-	// refuse. nil: all of it is built.
-	unbuilt func(*Spec) bool
 }
 
 // options in the order of make-disk-image's arguments, then reprodisk's own.
 func options() []option {
 	return []option{
-		{"diskSize", readDiskSize, nil},
-		{"additionalSpace", readAdditionalSpace, nil},
-		{"bootSize", text(func(s *Spec) *string { return &s.BootSize }), nil},
-		{"contents", contents(func(s *Spec) *[]Content { return &s.Contents }, true), nil},
+		{"diskSize", readDiskSize},
+		{"additionalSpace", readAdditionalSpace},
+		{"bootSize", text(func(s *Spec) *string { return &s.BootSize })},
+		{"contents", contents(func(s *Spec) *[]Content { return &s.Contents }, true)},
 		{"partitionTableType", choice(
 			func(s *Spec) *string { return &s.PartitionTableType },
 			TableLegacy, TableLegacyGPT, TableEFI, TableHybrid, TableNone, TableEFIXBootldr,
-		), nil},
-		{
-			"installBootLoader", boolean(func(s *Spec) *bool { return &s.InstallBootLoader }),
-			func(s *Spec) bool { return s.BootLoader == LoaderGuest },
-		},
-		{"touchEFIVars", boolean(func(s *Spec) *bool { return &s.TouchEFIVars }), nil},
-		{"OVMF", text(func(s *Spec) *string { return &s.OVMF }), nil},
-		{"efiFirmware", text(func(s *Spec) *string { return &s.EFIFirmware }), nil},
-		{"efiVariables", text(func(s *Spec) *string { return &s.EFIVariables }), nil},
+		)},
+		{"installBootLoader", boolean(func(s *Spec) *bool { return &s.InstallBootLoader })},
+		{"touchEFIVars", boolean(func(s *Spec) *bool { return &s.TouchEFIVars })},
+		{"OVMF", text(func(s *Spec) *string { return &s.OVMF })},
+		{"efiFirmware", text(func(s *Spec) *string { return &s.EFIFirmware })},
+		{"efiVariables", text(func(s *Spec) *string { return &s.EFIVariables })},
 		{"fsType", choice(
 			func(s *Spec) *string { return &s.FSType },
 			Ext4, VFAT, Squashfs, EROFS, Btrfs, XFS,
-		), nil},
-		{"label", orEmpty(func(s *Spec) *string { return &s.Label }), nil},
-		{"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile })), nil},
-		{
-			"postVM", orEmpty(func(s *Spec) *string { return &s.PostVM }),
-			func(s *Spec) bool { return s.PostVM != "" },
-		},
-		{"memSize", readMemSize, func(s *Spec) bool { return s.MemSize != 1024 }},
-		{"onlyNixStore", boolean(func(s *Spec) *bool { return &s.OnlyNixStore }), nil},
-		{"name", text(func(s *Spec) *string { return &s.Name }), nil},
+		)},
+		{"label", orEmpty(func(s *Spec) *string { return &s.Label })},
+		{"configFile", orNull(text(func(s *Spec) *string { return &s.ConfigFile }))},
+		{"postVM", orEmpty(func(s *Spec) *string { return &s.PostVM })},
+		{"memSize", readMemSize},
+		{"onlyNixStore", boolean(func(s *Spec) *bool { return &s.OnlyNixStore })},
+		{"name", text(func(s *Spec) *string { return &s.Name })},
 		{"format", choice(
 			func(s *Spec) *string { return &s.Format },
 			"raw", "qcow2", "qcow2-compressed", "vdi", "vpc", "vmdk", "zst", "xz",
-		), nil},
-		{"deterministic", boolean(func(s *Spec) *bool { return &s.Deterministic }), nil},
-		{"rootGPUID", readRootGPUID, nil},
-		{"rootFSUID", readRootFSUID, nil},
-		{"copyChannel", boolean(func(s *Spec) *bool { return &s.CopyChannel }), nil},
-		{"additionalPaths", texts(func(s *Spec) *[]string { return &s.AdditionalPaths }), nil},
-		{"system", orNull(text(func(s *Spec) *string { return &s.System })), nil},
-		{"channel", orNull(text(func(s *Spec) *string { return &s.Channel })), nil},
-		{"registration", orNull(text(func(s *Spec) *string { return &s.Registration })), nil},
-		{"storeRoot", orNull(text(func(s *Spec) *string { return &s.StoreRoot })), nil},
-		{"espFat", choice(func(s *Spec) *string { return &s.EspFat }, FAT32, FATAuto, FAT12, FAT16), nil},
-		{"espContents", contents(func(s *Spec) *[]Content { return &s.EspContents }, false), nil},
-		{"bootContents", contents(func(s *Spec) *[]Content { return &s.BootContents }, false), nil},
-		{"sourceDateEpoch", readSourceDateEpoch, nil},
+		)},
+		{"deterministic", boolean(func(s *Spec) *bool { return &s.Deterministic })},
+		{"rootGPUID", readRootGPUID},
+		{"rootFSUID", readRootFSUID},
+		{"copyChannel", boolean(func(s *Spec) *bool { return &s.CopyChannel })},
+		{"additionalPaths", texts(func(s *Spec) *[]string { return &s.AdditionalPaths })},
+		{"system", orNull(text(func(s *Spec) *string { return &s.System }))},
+		{"channel", orNull(text(func(s *Spec) *string { return &s.Channel }))},
+		{"registration", orNull(text(func(s *Spec) *string { return &s.Registration }))},
+		{"storeRoot", orNull(text(func(s *Spec) *string { return &s.StoreRoot }))},
+		{"espFat", choice(func(s *Spec) *string { return &s.EspFat }, FAT32, FATAuto, FAT12, FAT16)},
+		{"espContents", contents(func(s *Spec) *[]Content { return &s.EspContents }, false)},
+		{"bootContents", contents(func(s *Spec) *[]Content { return &s.BootContents }, false)},
+		{"sourceDateEpoch", readSourceDateEpoch},
 		{"bootLoader", choice(
 			func(s *Spec) *string { return &s.BootLoader },
 			LoaderSystemdBoot, LoaderGRUBBIOS, LoaderGRUBEFI, LoaderNone, LoaderGuest,
-		), func(s *Spec) bool { return s.BootLoader == LoaderGuest }},
-		{"systemdBoot", readSystemdBoot, nil},
-		{"grub", readGRUB, nil},
+		)},
+		{"systemdBoot", readSystemdBoot},
+		{"grub", readGRUB},
+		{"bootLoaderInstall", func(s *Spec, n node) error { return command(&s.BootLoaderInstall)(n) }},
+		{"bootLoaderDevice", devicePath},
+		{"vm", readVM},
 	}
 }
 
@@ -204,7 +196,7 @@ func readAdditionalSpace(s *Spec, n node) error {
 }
 
 func readMemSize(s *Spec, n node) (err error) {
-	s.MemSize, err = integer(n, 1, 1<<30)
+	s.MemSize, err = integer(n, 1, maxMemory)
 	return err
 }
 

@@ -39,6 +39,8 @@ type Spec struct {
 	BootLoader         string       // LoaderNone, LoaderSystemdBoot, …
 	SystemdBoot        *SystemdBoot // set where BootLoader is LoaderSystemdBoot
 	GRUB               *GRUB        // set where BootLoader is LoaderGRUBBIOS or LoaderGRUBEFI
+	BootLoaderInstall  []string     // a command in the image that installs the boot loader; empty: the system's own
+	BootLoaderDevice   string       // another path of the disk for that: /dev/sda; empty: none
 	TouchEFIVars       bool
 	OVMF               string
 	EFIFirmware        string
@@ -48,7 +50,8 @@ type Spec struct {
 	Label              string // of the root filesystem, at most 16 bytes for ext4
 	ConfigFile         string // empty: none
 	PostVM             string
-	MemSize            int64 // MiB
+	MemSize            int64 // of the virtual machine, in MiB
+	VM                 VM
 	OnlyNixStore       bool
 	Name               string
 	Format             string
@@ -129,6 +132,7 @@ func defaults(file string) *Spec {
 		EspFat:             FAT32,
 		FSType:             "ext4",
 		MemSize:            1024,
+		VM:                 defaultVM(),
 		Name:               "nixos-disk-image",
 		Format:             "raw",
 		Deterministic:      true,
@@ -159,6 +163,8 @@ func (s *Spec) settle() {
 		s.InstallBootLoader = s.System != ""
 		if given("bootLoader") {
 			s.InstallBootLoader = s.BootLoader != LoaderNone
+		} else if given("bootLoaderInstall") {
+			s.InstallBootLoader = true
 		}
 	}
 	if !given("bootLoader") {

@@ -222,34 +222,6 @@ func TestAliasesAreReadAndBounded(t *testing.T) {
 	}
 }
 
-func TestUnbuiltNamesTheFirstByLine(t *testing.T) {
-	for spec, want := range map[string]string{
-		"{}": "",
-		"name: x\nmemSize: 1024\ndeterministic: true\nformat: raw\nfsType: ext4\nconfigFile: null\nonlyNixStore: false": "",
-		"installBootLoader: true": "s.yaml:1:1: not built yet: installBootLoader",
-		"bootLoader: guest":       "s.yaml:1:1: not built yet: bootLoader",
-		"partitionTableType: efi\ntouchEFIVars: true\nOVMF: a\nefiFirmware: b\nefiVariables: c": "",
-		"bootLoader: none\ninstallBootLoader: false":                                            "",
-		"postVM: a":                             "s.yaml:1:1: not built yet: postVM",
-		"memSize: 2048":                         "s.yaml:1:1: not built yet: memSize",
-		"fsType: xfs\npartitionTableType: none": "",
-		"deterministic: false":                  "",
-	} {
-		s, err := Parse("s.yaml", []byte(spec))
-		if err != nil {
-			t.Errorf("%q: %v", spec, err)
-			continue
-		}
-		got := ""
-		if err := s.Unbuilt(); err != nil {
-			got = err.Error()
-		}
-		if got != want {
-			t.Errorf("%q: %q, want %q", spec, got, want)
-		}
-	}
-}
-
 func TestIdentityIsOfTheImageNotOfItsPlace(t *testing.T) {
 	a, err := Parse("/one/s.yaml", []byte("name: x\nlabel: L\ncontents:\n- {source: /home/me/a, target: /b}\n"))
 	if err != nil {
@@ -313,7 +285,7 @@ func TestLoad(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"{}", "name: 1.10\nmode: 0755", "contents:\n- source: a\n  target: |\n    b\n", `{"name":"a","contents":[{"source":"\u0000"}]}`,
-		"bootLoader: grub-bios\ngrub: {modulesDir: m, modules: [a]}", menu, "a: &a [*a]", "? - a\n: b", "%YAML 1.2\n---\nname: a\n...\n", "name: >-\n  a\n  b", "[[[[", "\"\\", "- ! &",
+		"bootLoader: grub-bios\ngrub: {modulesDir: m, modules: [a]}", menu, "bootLoaderInstall: [a, '']\nvm: {cpus: 2, run: [[a]], engine: uml}", "a: &a [*a]", "? - a\n: b", "%YAML 1.2\n---\nname: a\n...\n", "name: >-\n  a\n  b", "[[[[", "\"\\", "- ! &",
 	} {
 		f.Add("s.yaml", []byte(s))
 		f.Add("s.json", []byte(s))
@@ -327,7 +299,6 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		_ = s.Unbuilt()
 		s.DeriveID("x")
 	})
 }

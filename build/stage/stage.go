@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,12 +23,17 @@ type Options struct {
 	// Workers read sources beside the caller. 0 means as many as there are
 	// processors. The tree is the same with any number.
 	Workers int
+	// OwnLater leaves owners that the image does not know yet for later, when
+	// its system has made them.
+	OwnLater bool
 }
 
 // Staged is the tree, and what should be said about it.
 type Staged struct {
 	Root     *tree.Node
 	Warnings []string // in the order of the entries, each one line
+	// Later are the entries whose owners are still to be set, with OwnLater.
+	Later []spec.Content
 }
 
 // Stage reads all sources and makes the tree of them. Entries are taken in
@@ -54,21 +60,26 @@ func Stage(ctx context.Context, entries []spec.Content, o Options) (*Staged, err
 	}
 	// Only now is the image's own list of users complete.
 	names := &accounts{root: s.root, files: map[string]map[string]uint32{}}
+	staged := &Staged{Root: s.root}
 	for i, c := range entries {
 		if c.User == "" && c.Group == "" {
 			continue
 		}
 		uid, err := names.id("user", "/etc/passwd", c.User)
-		if err != nil {
+		gid, err2 := names.id("group", "/etc/group", c.Group)
+		if err = cmp.Or(err, err2); err != nil && !o.OwnLater {
 			return nil, fmt.Errorf("%s: %s: %w", c.Pos, c.Target, err)
 		}
-		gid, err := names.id("group", "/etc/group", c.Group)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", c.Pos, c.Target, err)
+		// A later entry goes before an earlier one: from the first that has to
+		// wait, all wait.
+		if err != nil || len(staged.Later) > 0 {
+			staged.Later = append(staged.Later, c)
+			continue
 		}
 		chown(placed[i], uid, gid)
 	}
-	return &Staged{Root: s.root, Warnings: s.warnings}, nil
+	staged.Warnings = s.warnings
+	return staged, nil
 }
 
 type stager struct {

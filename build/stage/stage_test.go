@@ -615,3 +615,30 @@ func BenchmarkStage(b *testing.B) {
 		stage(b, src, "d /")
 	}
 }
+
+// TestOwnersThatComeLater wait, and so do those after them, which may be below
+// them.
+func TestOwnersThatComeLater(t *testing.T) {
+	src := t.TempDir()
+	plant(t, src, "a=", "b=", "c=")
+	entries := []spec.Content{
+		{Source: src + "/a", Target: "/a", User: "5", Group: "5"},
+		{Source: src + "/b", Target: "/b", User: "alice", Group: "5"},
+		{Source: src + "/c", Target: "/c", User: "7", Group: "7"},
+	}
+	if _, err := Stage(t.Context(), entries, Options{}); err == nil {
+		t.Fatal("alice is known")
+	}
+	s, err := Stage(t.Context(), entries, Options{OwnLater: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Later) != 2 || s.Later[0].Target != "/b" || s.Later[1].Target != "/c" {
+		t.Errorf("%+v", s.Later)
+	}
+	for i, want := range []uint32{5, 0, 0} {
+		if n := s.Root.Children[i]; n.UID != want {
+			t.Errorf("%s has owner %d", n.Name, n.UID)
+		}
+	}
+}

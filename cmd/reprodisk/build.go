@@ -12,8 +12,11 @@ import (
 )
 
 type buildOptions struct {
-	out string
-	log progressFlags
+	out        string
+	keepGuest  bool
+	console    string
+	screendump string
+	log        progressFlags
 }
 
 func (a *app) buildCommand() *cobra.Command {
@@ -21,16 +24,24 @@ func (a *app) buildCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "build [flags] SPEC",
 		Short: "Build one disk image from a spec",
-		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its path.
-In another format than raw the name ends as make-disk-image has it: DIR/nixos.qcow2
-and so on. With touchEFIVars the path of the firmware's variables follows.
+		Long: `Build the disk image that a spec describes, as DIR/` + build.ImageName + `, and print its
+path. In another format than raw the name ends as make-disk-image has it:
+DIR/nixos.qcow2 and so on. With touchEFIVars the path of the firmware's
+variables follows, and then those of what postVM has made.
 
 The options of a spec are those of NixOS's make-disk-image; see
 docs/make-disk-image.md. Times in the image are SOURCE_DATE_EPOCH's where that
 is set. The image appears whole or not at all, and replaces an older one.
+
+Where the spec wants the system's own boot loader installer or other commands of
+the image to run (bootLoader: guest, vm.run), they do so in a virtual machine:
+QEMU with KVM or without, or user-mode Linux. Unless the spec has deterministic:
+false the image is then written anew from what they left, and comes out the same
+each time.
 Exit status: 0 built, 2 trouble, 130 after Ctrl-C.`,
 		Example: `  reprodisk build appliance.yaml
-  reprodisk build -o out appliance.yaml`,
+  reprodisk build -o out appliance.yaml
+  reprodisk build --guest-console console.log system.yaml`,
 		Args: wants("SPEC"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.out == "" {
@@ -40,6 +51,9 @@ Exit status: 0 built, 2 trouble, 130 after Ctrl-C.`,
 		},
 	}
 	cmd.Flags().StringVarP(&o.out, "output", "o", "result", "write the image into `DIR`")
+	cmd.Flags().BoolVar(&o.keepGuest, "keep-guest-disk", false, "leave the image as the guest's kernel wrote it, which is\nanother one each time")
+	cmd.Flags().StringVar(&o.console, "guest-console", "", "write what the guest's console prints into `FILE`")
+	cmd.Flags().StringVar(&o.screendump, "guest-screendump", "", "where the guest fails, write a picture of its\nscreen into `FILE`, as PNG")
 	o.log.add(cmd.Flags())
 	return cmd
 }
@@ -53,10 +67,20 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 		return err
 	}
 	defer o.log.close()
-	res, err := build.Build(ctx, s, build.Options{
+	opt := build.Options{
 		OutDir: o.out, SourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"),
-		Warn: a.warn, Progress: o.log.tee(a.progress.show),
-	})
+		Warn: a.warn, Progress: o.log.tee(a.progress.show), Output: above{a.progress, a.stderr},
+		Guest: build.GuestOptions{KeepDisk: o.keepGuest, Screendump: o.screendump},
+	}
+	if o.console != "" {
+		f, err := os.Create(o.console)
+		if err != nil {
+			return fmt.Errorf("--guest-console: %w", err)
+		}
+		defer f.Close()
+		opt.Guest.Console = f
+	}
+	res, err := build.Build(ctx, s, opt)
 	if err != nil {
 		return err
 	}
@@ -64,7 +88,7 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 	if a.global.quiet {
 		return nil
 	}
-	for _, path := range []string{res.Image, res.Variables} {
+	for _, path := range append([]string{res.Image, res.Variables}, res.Also...) {
 		if path == "" {
 			continue
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"time"
 
@@ -27,7 +28,7 @@ func (p *progressFlags) add(flags *pflag.FlagSet) {
 // line.
 func (p *progressFlags) open(a *app) error {
 	start := func(flag string, f *os.File, every time.Duration, line func(phase) any) *phaseLog {
-		l := &phaseLog{f: f, every: every, line: line, close: func() error { return nil }}
+		l := &phaseLog{f: f, every: every, line: line, begun: time.Now(), close: func() error { return nil }}
 		l.failed = func(err error) { a.warn(fmt.Sprintf("%s: %v; it ends here", flag, err)) }
 		p.logs = append(p.logs, l)
 		return l
@@ -77,7 +78,7 @@ func (p *progressFlags) tee(show func(string, int64, int64)) func(string, int64,
 	return func(name string, done, total int64) {
 		show(name, done, total)
 		for _, l := range p.logs {
-			l.show(phase{name, done, total})
+			l.show(phase{Phase: name, Done: done, Total: total})
 		}
 	}
 }
@@ -99,6 +100,8 @@ type phase struct {
 	Phase string `json:"phase"`
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
+	// Seconds since the log began.
+	Seconds float64 `json:"seconds"`
 }
 
 // statusLine is a phase as diffoscope tells it to its --status-fd. There the
@@ -126,6 +129,7 @@ type phaseLog struct {
 	close func() error
 	err   error // the first of a write
 
+	begun  time.Time
 	at     phase // what was told last
 	stale  bool  // it is not written yet
 	last   time.Time
@@ -137,6 +141,7 @@ func (l *phaseLog) show(p phase) {
 	if begins {
 		l.flush()
 	}
+	p.Seconds = math.Round(1000*time.Since(l.begun).Seconds()) / 1000
 	l.at, l.stale = p, true
 	if begins || time.Since(l.last) >= l.every {
 		l.flush()
