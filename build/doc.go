@@ -1,14 +1,16 @@
 // Package build makes the disk image that a spec describes: without root,
-// without mounting anything, without a virtual machine, and the same bits each
-// time.
+// without mounting anything, and the same bits each time. A virtual machine is
+// started only for what the image's own system has to do.
 //
 // The phases, in order: stage (what goes onto each filesystem, as trees that
 // point at their sources), size (how large the disk is), layout (which
-// partition lies where), table, filesystems, output. All that could vary
+// partition lies where), table, filesystems, guest, output. What a guest leaves
+// on its disk is read back into trees, and the phases from table on are done
+// again with them, on another file. All that could vary
 // (identifiers, clock, order, placement) is derived from the spec or fixed by
 // it, so the image depends on the spec, the sources' names, types, modes,
 // contents and attributes, and SOURCE_DATE_EPOCH alone.
 //
 // Data runs from a spec.Spec to one file, which appears whole or not at all.
-// What the spec asks for and nothing builds yet is refused by name.
+// postVM's shell code runs beside it before that.
 package build

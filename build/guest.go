@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/build/boot"
+	"github.com/reprodisk/reprodisk/build/closure"
 	"github.com/reprodisk/reprodisk/build/guest"
 	"github.com/reprodisk/reprodisk/build/guest/job"
 	"github.com/reprodisk/reprodisk/build/partition"
@@ -94,8 +95,8 @@ func (b *builder) runGuest(ctx context.Context, disk *os.File) error {
 	o := guest.Options{
 		Program: b.opt.Guest.Program, Console: b.opt.Guest.Console, Screendump: b.opt.Guest.Screendump,
 		Kernel: s.Resolve(s.VM.Kernel), Modules: s.Resolve(s.VM.Modules), QEMU: s.Resolve(s.VM.QEMU),
-		System: s.System, StoreRoot: s.Resolve(s.StoreRoot),
-		Engine: s.VM.Engine, Accel: s.VM.Accel, CPUs: int(s.VM.CPUs), MemMiB: int(s.MemSize), Idle: time.Duration(s.VM.Timeout) * time.Second,
+		StoreRoot: s.Resolve(s.StoreRoot),
+		Engine:    s.VM.Engine, Accel: s.VM.Accel, CPUs: int(s.VM.CPUs), MemMiB: int(s.MemSize), Idle: time.Duration(s.VM.Timeout) * time.Second,
 		Disk: disk, Mounts: b.guestMounts(), Steps: b.guestSteps(),
 		Warn: func(line string) { b.opt.warn([]string{line}) },
 		// A step has no size that is known: it is a phase without one.
@@ -115,6 +116,12 @@ func (b *builder) runGuest(ctx context.Context, disk *os.File) error {
 		}
 		defer code.Close()
 		o.Firmware, o.Variables = code, b.firmware
+	}
+	if s.System != "" {
+		var err error
+		if o.System, err = closure.Find(o.StoreRoot, s.Resolve(s.System)); err != nil {
+			return s.Errorf("system", "%v", err)
+		}
 	}
 	b.opt.phase("guest")
 	if err := guest.Run(ctx, o); err != nil {

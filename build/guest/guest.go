@@ -2,11 +2,22 @@ package guest
 
 import (
 	"context"
+	"debug/elf"
+	"encoding/json"
+	"fmt"
 	"io"
 	"os"
+	"path"
+	"slices"
+	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
+	"github.com/reprodisk/reprodisk/build/guest/initramfs"
 	"github.com/reprodisk/reprodisk/build/guest/job"
+	"github.com/reprodisk/reprodisk/build/guest/kernel"
+	"github.com/reprodisk/reprodisk/build/guest/machine"
 )
 
 // Options are one guest: its machine, its disk, and what is done.
@@ -38,9 +49,123 @@ type Options struct {
 	Warn       func(line string) // may be nil
 }
 
+// beat is the time between two signs of life, in milliseconds.
+const beat = 500
+
 // Run starts the guest, and returns when it has turned itself off after all
 // that it was to do. An error is one line, without the name of the disk, or
 // ctx.Err() where ctx ended.
 func Run(ctx context.Context, o Options) error {
-	panic("TODO")
+	k, err := o.kernel()
+	if err != nil {
+		return err
+	}
+	initrd, err := o.initramfs(ctx, k)
+	if err != nil {
+		return err
+	}
+	defer initrd.Close()
+	c := machine.Config{
+		Engine: machine.Engine(o.Engine), Program: o.QEMU, Accel: machine.Accel(o.Accel), CPUs: o.CPUs, MemMiB: o.MemMiB,
+		Kernel: k.Path, Initrd: initrd, Disk: o.Disk, Firmware: o.Firmware, Variables: o.Variables,
+		Epoch: o.Epoch, Seed: o.Seed, Idle: o.Idle, Console: o.Console, Screendump: o.Screendump, Warn: o.Warn,
+		Event: func(e job.Event) {
+			if e.Kind == job.Began && o.Step != nil {
+				o.Step(e.Step)
+			}
+		},
+	}
+	if k.Arch != kernel.UM {
+		c.Arch = string(k.Arch)
+	}
+	_, err = machine.Run(ctx, c)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+// kernel finds the guest's kernel, and holds it against the engine.
+func (o *Options) kernel() (kernel.Kernel, error) {
+	w := kernel.Where{Kernel: o.Kernel, Modules: o.Modules, Toplevel: o.System, StoreRoot: o.StoreRoot}
+	uml := o.Engine == string(machine.UML)
+	if uml {
+		w.Arch, w.Toplevel = kernel.UM, ""
+	}
+	k, err := kernel.Find(w)
+	if err == nil && !uml && k.Arch == kernel.UM {
+		err = fmt.Errorf("%s: is user-mode Linux, which vm.engine: uml starts; QEMU needs another kernel", k.Path)
+	}
+	return k, err
+}
+
+// initramfs is what the kernel starts with: the program, the modules, the job.
+// It is a file in memory that has no name.
+func (o *Options) initramfs(ctx context.Context, k kernel.Kernel) (*os.File, error) {
+	program := o.Program
+	if program == "" {
+		var err error
+		if program, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find the running program: %w", err)
+		}
+	}
+	entries, err := initramfs.Program(program, job.Init)
+	if err != nil {
+		return nil, err
+	}
+	if err := sameArch(program, k); err != nil {
+		return nil, err
+	}
+	j := job.Job{
+		Disk: job.Disk, Epoch: o.Epoch, Seed: o.Seed, Aliases: o.Aliases, Mounts: o.Mounts, EFIVariables: o.Variables != nil,
+		Steps: o.Steps, Beat: beat,
+	}
+	if k.Arch == kernel.UM {
+		j.Disk, j.Tty = "ubda", "/dev/ttyS0"
+	}
+	modules, err := k.Modules(ctx, o.wanted(k))
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		j.Modules = append(j.Modules, m.File)
+		entries = append(entries, initramfs.Entry{Name: path.Join(job.Modules, m.File), Mode: unix.S_IFREG | 0o644, Open: m.Open, Size: m.Size})
+	}
+	text, err := json.Marshal(j)
+	if err != nil {
+		return nil, err
+	}
+	entries = append(append(entries, initramfs.Early()...), initramfs.Bytes(job.File, 0o600, text))
+	fd, err := unix.MemfdCreate("initramfs", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("make a file in memory for the guest's initramfs: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "initramfs")
+	if err := initramfs.Write(f, entries); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// wanted are the modules that this guest needs: FAT's only where it has one.
+func (o *Options) wanted(k kernel.Kernel) []kernel.Want {
+	fat := slices.ContainsFunc(o.Mounts, func(m job.Mount) bool { return m.Type == "vfat" })
+	return slices.DeleteFunc(k.Needed(o.Variables != nil), func(w kernel.Want) bool {
+		return !fat && (w.Name == "vfat" || strings.HasPrefix(w.Name, "nls_"))
+	})
+}
+
+// sameArch holds the program that is to be the guest's init against its kernel.
+func sameArch(program string, k kernel.Kernel) error {
+	f, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("%s: %w", program, err)
+	}
+	defer f.Close()
+	arch := map[elf.Machine]kernel.Arch{elf.EM_X86_64: kernel.X86_64, elf.EM_AARCH64: kernel.AArch64}[f.Machine]
+	if k.Arch == kernel.UM || arch == k.Arch {
+		return nil
+	}
+	return fmt.Errorf("%s: is a kernel for %s, and %s, which is to run under it, is for %s: a reprodisk of the kernel's sort is needed", k.Path, k.Arch, program, arch)
 }
