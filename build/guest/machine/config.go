@@ -67,6 +67,9 @@ type Config struct {
 	// should know, in one line. The machine waits for both.
 	Event func(job.Event)
 	Warn  func(string)
+
+	// grace is how long a guest that is at its end may take to turn itself off.
+	grace time.Duration
 }
 
 // Report is what came of a machine.
@@ -93,6 +96,7 @@ func (c Config) complete() (Config, error) {
 	c.Accel = cmp.Or(c.Accel, Auto)
 	c.MemMiB, c.CPUs = cmp.Or(c.MemMiB, 1024), cmp.Or(c.CPUs, 1)
 	c.Idle, c.Start, c.Trial = cmp.Or(c.Idle, 2*time.Minute), cmp.Or(c.Start, 2*time.Minute), cmp.Or(c.Trial, 10*time.Second)
+	c.grace = cmp.Or(c.grace, 10*time.Second)
 	arch, ok := arches[c.Arch]
 	switch {
 	case !ok || arch == "":

@@ -30,6 +30,7 @@ type monitor struct {
 	connected chan struct{} // closed when mon and relay are set
 	mon       *qmp.SocketMonitor
 	relay     *relay
+	ioErrors  int // how often QEMU said so without a reason
 
 	mu       sync.Mutex
 	version  string
@@ -108,8 +109,8 @@ func (m *monitor) try(within time.Duration, command string, args any) error {
 	defer timer.Stop()
 	select {
 	case <-m.connected:
-	case <-timer.C:
-		return errors.New("QEMU does not greet")
+	default:
+		return errors.New("QEMU has not answered yet")
 	}
 	done := make(chan error, 1)
 	m.wait.Go(func() { done <- m.call(command, args, nil) })
@@ -117,7 +118,7 @@ func (m *monitor) try(within time.Duration, command string, args any) error {
 	case err := <-done:
 		return err
 	case <-timer.C:
-		return fmt.Errorf("QEMU does not answer within %v", within)
+		return fmt.Errorf("QEMU has not answered within %v", within)
 	}
 }
 
@@ -134,8 +135,11 @@ func (m *monitor) poll() {
 		m.mu.Lock()
 		text := m.blockErr
 		m.mu.Unlock()
-		if text == "" {
-			text = "the disk's image cannot be read or written on the host"
+		if text == "" { // the event that says why is on its way
+			if m.ioErrors++; m.ioErrors < 3 {
+				return
+			}
+			text = blockError(nil)
 		}
 		m.tell(finding{ending: Stopped, text: text})
 	case "paused", "suspended", "watchdog", "guest-panicked":

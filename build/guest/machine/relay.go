@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"sync"
@@ -78,6 +79,7 @@ func (r *relay) up() {
 
 // down hands on QEMU's lines.
 func (r *relay) down(stop <-chan struct{}) {
+	defer io.Copy(io.Discard, r.qemu) // so that QEMU does not wait for us
 	defer close(r.gone)
 	defer r.conn.Close()
 	for {

@@ -62,14 +62,17 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	return start(TCG, c.Start)
 }
 
+// kvmDevice is the kernel's KVM; a variable for the tests.
+var kvmDevice = "/dev/kvm"
+
 // noKVM says why a machine cannot have KVM; empty: it is worth a trial.
 func noKVM(arch string) string {
 	if arch != arches[""] {
 		return "the guest's processor is another than the host's"
 	}
-	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	f, err := os.OpenFile(kvmDevice, os.O_RDWR, 0)
 	if err != nil {
-		return patherr.At("/dev/kvm", err).Error()
+		return patherr.At(kvmDevice, err).Error()
 	}
 	f.Close()
 	return ""

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// grace is how long a guest that is at its end may take to turn itself off,
-	// and what is left of its messages to come.
-	grace = 10 * time.Second
+	// leftover is how long what a machine has said may take to come when it has
+	// ended.
+	leftover = 10 * time.Second
 	// polite is how long QEMU may take to end when it is asked to.
 	polite = time.Second
 	// saidLines is how many of the last lines are told in an error.
@@ -113,13 +113,13 @@ func (w *watch) untilCause(ctx context.Context) *Error {
 		case <-w.console.moved:
 			w.moved()
 			if w.console.panic.Load() && w.last == nil {
-				w.sooner(grace)
+				w.sooner(w.c.grace)
 			}
 		case f := <-found:
 			switch {
 			case f.down:
 				w.down = true
-				w.drain(polite)
+				w.drain(polite / 4)
 				return nil
 			case w.last == nil:
 				return w.fail(f.ending, f.text)
@@ -163,7 +163,7 @@ func (w *watch) hear(e job.Event) {
 		}
 	case job.Failed, job.Done:
 		w.last = &e
-		w.deadline = time.Now().Add(grace)
+		w.deadline = time.Now().Add(w.c.grace)
 		return
 	case job.Alive:
 		if e.Work == w.work {
@@ -257,11 +257,11 @@ func (w *watch) end(cancelled bool) {
 // said until then.
 func (w *watch) collect() {
 	<-w.proc.ended
-	late := time.Now().Add(grace)
+	late := time.Now().Add(leftover)
 	for _, f := range []*os.File{w.h.console.ours, w.h.events.ours} {
 		_ = f.SetReadDeadline(late) // in case that somebody else still has the other end
 	}
-	w.drain(grace)
+	w.drain(leftover)
 	close(w.stop)
 	for range w.events {
 	}

@@ -1,0 +1,60 @@
+package machine
+
+import (
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// opened are the goroutines and the open files of this program.
+type opened struct{ goroutines, files int }
+
+func open(t *testing.T) opened {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return opened{runtime.NumGoroutine(), len(files)}
+}
+
+// nothingLeft fails the test where a machine has left goroutines, open files,
+// processes or sockets. A goroutine that has closed its channel may need a
+// moment more.
+func nothingLeft(t *testing.T, before opened) {
+	t.Helper()
+	var now opened
+	for range 500 {
+		runtime.GC() // the poller's files come and go with the first one polled
+		if now = open(t); now.goroutines <= before.goroutines && now.files <= before.files {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if now.goroutines > before.goroutines {
+		stacks := make([]byte, 64<<10)
+		t.Errorf("%d goroutines, before the machine %d\n%s", now.goroutines, before.goroutines, stacks[:runtime.Stack(stacks, true)])
+	}
+	if now.files > before.files {
+		files, _ := os.ReadDir("/proc/self/fd")
+		for _, f := range files {
+			to, _ := os.Readlink("/proc/self/fd/" + f.Name())
+			t.Log(f.Name(), to)
+		}
+		t.Errorf("%d open files, before the machine %d", now.files, before.files)
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, task := range tasks {
+		if b, _ := os.ReadFile("/proc/self/task/" + task.Name() + "/children"); len(strings.TrimSpace(string(b))) > 0 {
+			t.Errorf("there are child processes: %s", b)
+		}
+	}
+	if b, err := os.ReadFile("/proc/net/unix"); err == nil && strings.Contains(string(b), "@reprodisk-") {
+		t.Error("there is a socket with a name")
+	}
+}
