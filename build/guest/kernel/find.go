@@ -100,22 +100,21 @@ func (w Where) named(store root) (Kernel, error) {
 		}
 		return k, k.find(r, dir)
 	}
-	// As packages and Nix lay them out: boot/vmlinuz-V beside lib/modules/V,
-	// bzImage beside lib/modules/V or kernel-modules; bin/linux.uml beside
-	// lib/uml/modules/V.
+	// As packages and Nix lay them out: boot/vmlinuz-V beside lib/modules/V or
+	// usr/lib/modules/V, bzImage beside lib/modules/V or kernel-modules,
+	// bin/linux.uml beside lib/uml/modules/V.
 	dir := filepath.Dir(k.Path)
-	var looked []string
+	above := filepath.Dir(dir)
 	for _, near := range []string{
-		dir + "/modules", dir + "/lib/modules", dir + "/kernel-modules/lib/modules", filepath.Dir(dir) + "/lib/modules", filepath.Dir(dir) + "/lib/uml/modules", "/lib/modules",
+		dir + "/modules", dir + "/lib/modules", dir + "/kernel-modules/lib/modules",
+		above + "/lib/modules", above + "/usr/lib/modules", above + "/lib/uml/modules", "/lib/modules",
 	} {
-		near = path.Join(near, k.Version)
-		looked = append(looked, near)
-		r, in, err := store.split(near)
+		r, in, err := store.split(path.Join(near, k.Version))
 		if err == nil && k.find(r, in) == nil {
 			return k, nil
 		}
 	}
-	return Kernel{}, fmt.Errorf("%s: no modules of that kernel, which is %s, are in %s: name their folder too", k.Path, k.Version, strings.Join(looked, " "))
+	return Kernel{}, fmt.Errorf("%s: no modules of that kernel, which is %s, are beside it or in /lib/modules: name their folder too", k.Path, k.Version)
 }
 
 // candidate is a kernel of this machine and the folders that may have its modules.

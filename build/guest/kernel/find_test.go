@@ -62,7 +62,7 @@ func TestFindSaysWhatItLookedFor(t *testing.T) {
 	put(t, dir+"/boot/vmlinuz-6.9.0", madeX86("6.9.0"))
 	contains(Where{Root: dir}, dir+"/boot/vmlinuz-6.9.0: has no modules in "+dir+"/lib/modules/6.9.0")
 	contains(Where{Root: dir, Arch: AArch64}, dir+"/boot/vmlinuz-6.9.0: is a kernel for x86_64, and one for aarch64 is needed")
-	contains(Where{Kernel: dir + "/boot/vmlinuz-6.9.0"}, "no modules of that kernel, which is 6.9.0, are in "+dir+"/boot/modules/6.9.0", "name their folder too")
+	contains(Where{Kernel: dir + "/boot/vmlinuz-6.9.0"}, "no modules of that kernel, which is 6.9.0, are beside it or in /lib/modules", "name their folder too")
 	contains(Where{Kernel: dir + "/none"}, dir+"/none: no such file or directory")
 	contains(Where{Modules: dir}, dir+": modules are of use with the kernel")
 	contains(Where{StoreRoot: dir, Toplevel: "/nix/store/x"}, dir+"/nix/store/x/kernel: no such file")
@@ -128,7 +128,7 @@ func TestFindReadsANixOSSystem(t *testing.T) {
 
 func TestANamedKernelHasItsModulesNearby(t *testing.T) {
 	for kernel, modules := range map[string]string{
-		"boot/vmlinuz": "lib/modules/6.1", "vmlinuz": "modules/6.1", "bzImage": "lib/modules/6.1", "kernel": "kernel-modules/lib/modules/6.1", "bin/linux": "lib/uml/modules/6.1",
+		"boot/vmlinuz": "lib/modules/6.1", "boot/vmlinuz-6.1": "usr/lib/modules/6.1", "vmlinuz": "modules/6.1", "bzImage": "lib/modules/6.1", "kernel": "kernel-modules/lib/modules/6.1", "bin/linux": "lib/uml/modules/6.1",
 	} {
 		dir := t.TempDir()
 		put(t, dir+"/"+kernel, madeX86("6.1"))

@@ -17,6 +17,7 @@ type modinfo struct {
 	depends []string // names of modules
 	soft    []string // names or aliases that are loaded before it where they can be
 	aliases []string
+	size    int64 // of the module's file, unpacked, in bytes
 }
 
 // readModinfo reads the section .modinfo of a module, which holds one TAG=VALUE

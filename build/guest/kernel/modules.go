@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/patherr"
@@ -161,6 +162,16 @@ func (o *order) try(ctx context.Context, name, by string) error {
 // every processor can load: for what needs it, any will do.
 func (t *tree) alias(ctx context.Context, name string) ([]string, error) {
 	if t.aliases == nil {
+		// Most often it is there under its own name: then not all have to be read.
+		if generic := strings.TrimPrefix(name, "crypto_") + "_generic"; t.files[generic] != "" {
+			info, err := t.modinfo(ctx, generic)
+			if err != nil {
+				return nil, err
+			}
+			if slices.Contains(info.aliases, name) {
+				return []string{generic}, nil
+			}
+		}
 		if err := t.scan(ctx); err != nil {
 			return nil, err
 		}
@@ -179,17 +190,12 @@ func (o *order) module(ctx context.Context, name, by string) error {
 		return err
 	}
 	t := o.tree
-	u, err := t.open(ctx, name)
+	info, err := t.modinfo(ctx, name)
 	if errors.Is(err, os.ErrNotExist) { // modules.dep knows more than there is
 		return o.missing(name, by)
 	}
 	if err != nil {
 		return err
-	}
-	info, err := readModinfo(u.File)
-	u.File.Close()
-	if err != nil {
-		return patherr.At(t.path(name), err)
 	}
 	soft, depends := info.soft, info.depends
 	if t.soft != nil {
@@ -214,7 +220,7 @@ func (o *order) module(ctx context.Context, name, by string) error {
 	base := path.Base(t.files[name])
 	_, suffix, _ := fileName(base)
 	o.found = append(o.found, Module{
-		Name: name, File: strings.TrimSuffix(base, suffix), Path: t.path(name), Size: u.Size,
+		Name: name, File: strings.TrimSuffix(base, suffix), Path: t.path(name), Size: info.size,
 		Open: func() (io.ReadCloser, error) {
 			u, err := t.open(ctx, name)
 			if err != nil {
@@ -224,6 +230,21 @@ func (o *order) module(ctx context.Context, name, by string) error {
 		},
 	})
 	return nil
+}
+
+// modinfo is what the module of that name says of itself.
+func (t *tree) modinfo(ctx context.Context, name string) (modinfo, error) {
+	c, err := t.open(ctx, name)
+	if err != nil {
+		return modinfo{}, err
+	}
+	defer c.File.Close()
+	info, err := readModinfo(c.File)
+	if err != nil {
+		return modinfo{}, patherr.At(t.path(name), err)
+	}
+	info.size = c.Size
+	return info, nil
 }
 
 // path is that of a module's file on this machine.

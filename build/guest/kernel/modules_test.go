@@ -56,7 +56,7 @@ func generic(t testing.TB, dir string) {
 		"kernel/fs/mbcache.ko":                 {"depends="},
 		"kernel/lib/crc16.ko":                  {"depends="},
 		"kernel/crypto/crc32c_generic.ko":      {"depends=", "alias=crypto-crc32c", "alias=crc32c"},
-		"kernel/arch/x86/crypto/crc32c-int.ko": {"depends=", "alias=crypto-crc32c", "alias=crc32c"},
+		"kernel/arch/x86/crypto/crc32c-int.ko": {"depends=", "alias=crypto-crc32c", "alias=crc32c", "alias=other-name"},
 		"kernel/drivers/a/one-two.ko":          {"depends=three_four,other"},
 		"kernel/drivers/a/three-four.ko":       {"depends=", "softdep=pre: nowhere broken post: one_two"},
 		"kernel/drivers/a/other.ko":            {"depends=three-four"},
@@ -82,6 +82,7 @@ func TestModulesComeBehindWhatTheyNeed(t *testing.T) {
 		{"mbcache ext4 mbcache", "mbcache.ko crc32c_generic.ko jbd2.ko crc16.ko ext4.ko", ""},
 		{"fs-ext4?", "", ""}, // an alias that is not looked for: it is no algorithm's
 		{"crc32c", "crc32c_generic.ko", ""},
+		{"other_name", "crc32c-int.ko", ""},
 		{"one_two", "three-four.ko other.ko one-two.ko", ""},
 		{"one-two", "three-four.ko other.ko one-two.ko", ""},
 		{"virtio_pci unix net-pf-1", "", ""},
@@ -165,7 +166,7 @@ func TestAModuleThatIsTooLargeIsRefused(t *testing.T) {
 
 func TestTheFolderOfTheModulesIsFound(t *testing.T) {
 	for in, want := range map[string]string{
-		".": "a.ko", "lib/modules/6.1": "a.ko", "6.1": "a.ko",
+		".": "a.ko", "lib/modules/6.1": "a.ko", "usr/lib/modules/6.1": "a.ko", "6.1": "a.ko",
 		"several/6.1 several/6.2":                         "has the modules of several kernels, 6.1 6.2: name the folder of one",
 		"lib/modules/6.1/sub/.. x/lib/modules/6.2/kernel": "a.ko", // what lies deeper is not looked at
 		"elsewhere/deep/6.1":                              "holds no kernel modules",
@@ -203,7 +204,7 @@ func TestModulesAreThoseOfModprobe(t *testing.T) {
 		for i, m := range found {
 			position[m.Name] = i
 		}
-		if len(found) < 10 || len(position) != len(found) {
+		if len(found) < 5 || len(position) != len(found) {
 			t.Errorf("the modules are %v", position)
 		}
 		loaded := map[string]bool{}
@@ -213,6 +214,9 @@ func TestModulesAreThoseOfModprobe(t *testing.T) {
 			for line := range strings.Lines(judge.Must(t, "modprobe", "-d", base, "-S", k.Version, "--show-depends", want.Name)) {
 				if file, ok := strings.CutPrefix(strings.TrimSpace(line), "insmod "); ok {
 					name, _, _ := fileName(file)
+					if i := strings.LastIndexByte(name, '_'); i > 0 && name[i:] != "_generic" && position[name[:i]+"_generic"] > 0 {
+						continue // one of several that offer the same algorithm
+					}
 					names = append(names, name)
 					loaded[name] = true
 				}

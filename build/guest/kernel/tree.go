@@ -7,8 +7,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
 const (
@@ -85,8 +83,8 @@ func (t *tree) list(name string) ([]byte, error) {
 	return t.root.read(path.Join(t.dir, name), maxList)
 }
 
-// findTree is the module tree that dir is or that lies in it: as lib/modules/VERSION,
-// or as VERSION. Of several it is that of the given version.
+// findTree is the module tree that dir is or that lies in it: as lib/modules/VERSION
+// or usr/lib/modules/VERSION, or as VERSION. Of several it is that of the given version.
 func findTree(r root, dir, version string) (string, error) {
 	names, err := r.list(dir)
 	if err != nil {
@@ -95,7 +93,7 @@ func findTree(r root, dir, version string) (string, error) {
 	if isTree(names) {
 		return dir, nil
 	}
-	for _, sub := range []string{"lib/modules", "."} {
+	for _, sub := range []string{"lib/modules", "usr/lib/modules", "."} {
 		in := path.Join(dir, sub)
 		names, err := r.list(in)
 		if err != nil {
@@ -246,14 +244,9 @@ func (t *tree) scan(ctx context.Context) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		m, err := t.open(ctx, name)
+		info, err := t.modinfo(ctx, name)
 		if err != nil {
 			return err
-		}
-		info, err := readModinfo(m.File)
-		m.File.Close()
-		if err != nil {
-			return patherr.At(t.path(name), err)
 		}
 		for _, alias := range info.aliases {
 			t.aliases[alias] = append(t.aliases[alias], name)
