@@ -65,11 +65,6 @@ func boot(t *testing.T, disk string, memory int, j job.Job) (events []job.Event,
 		Kernel: kernel, Initrd: archive, Disk: d, MemMiB: memory, Accel: machine.TCG, Console: console,
 		Event: func(e job.Event) { events = append(events, e) },
 	})
-	for _, e := range events {
-		if e.Kind == job.Began || e.Kind == job.Alive {
-			t.Logf("%.2f %s %d", e.Uptime, e.Step, e.Work)
-		}
-	}
 	if t.Logf("ready after %v, ended after %v", report.Ready, report.Ended); err != nil {
 		t.Logf("%v\n%s", err, console)
 	}
@@ -187,7 +182,7 @@ func TestNoMemory(t *testing.T) {
 	must(t, os.WriteFile(disk, nil, 0o644))
 	must(t, os.Truncate(disk, 16<<20))
 	judge.Must(t, "mkfs.ext4", "-q", "-F", "-d", root, disk)
-	events, err := boot(t, disk, 160, job.Job{
+	events, err := boot(t, disk, 128, job.Job{
 		Mounts: []job.Mount{{Type: "ext4", Target: "/"}}, Beat: 1000,
 		Steps: []job.Step{{Name: "greedy", Run: &job.Run{Argv: []string{"busybox", "tail", "/dev/zero"}, Env: []string{"PATH=/bin"}}}},
 	})

@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// patience is how long the guest waits for a host that does not listen,
+	// hostLimit is how long the guest waits for a host that does not listen,
 	// once; after that it goes on without it, and keeps what fits in backlog.
-	patience = time.Minute
+	hostLimit = time.Minute
 	// lastWords is how long it waits with the last event.
 	lastWords = 10 * time.Second
 	// backlog bounds the events that nobody has read, in bytes.
@@ -33,7 +33,8 @@ const (
 
 // events tells the host, in order, and a person at the console.
 type events struct {
-	console io.Writer
+	console  io.Writer
+	patience time.Duration // with a host that does not listen: hostLimit
 
 	mu      sync.Mutex
 	port    int      // descriptor, not blocking; -1: none
@@ -45,9 +46,9 @@ type events struct {
 
 // send tells the host of an event.
 func (s *events) send(e job.Event) {
-	e.Uptime = uptime()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	e.Uptime = uptime()
 	if e.Kind != job.Alive {
 		e.Text = clean(e.Text)
 		s.print(strings.TrimSpace(string(e.Kind) + " " + e.Step + ": " + e.Text))
@@ -62,7 +63,7 @@ func (s *events) send(e job.Event) {
 	}
 	line := encode(e)
 	s.lines, s.size = append(s.lines, line), s.size+len(line)
-	wait := patience
+	wait := s.patience
 	if s.unheard {
 		wait = 0
 	}

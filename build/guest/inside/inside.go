@@ -29,7 +29,7 @@ func Main() {
 	if _, err := os.Lstat(job.File); err != nil {
 		return
 	}
-	g := &guest{events: &events{port: -1, console: os.Stdout}, image: -1}
+	g := &guest{events: &events{port: -1, console: os.Stdout, patience: hostLimit}, image: -1}
 	defer powerOff() // were init to end, the kernel would panic
 	defer g.rescue()
 	g.live()
@@ -49,6 +49,7 @@ type guest struct {
 
 // live is all that a guest does.
 func (g *guest) live() {
+	var notes []string
 	err := firstMounts()
 	g.events.useConsole()
 	g.log.open()
@@ -56,7 +57,7 @@ func (g *guest) live() {
 		g.job, err = readJob(job.File)
 	}
 	if err == nil {
-		err = g.loadModules(job.Modules)
+		notes, err = g.loadModules(job.Modules)
 	}
 	// Whatever went wrong so far, the host is told, if there is a way.
 	if e := g.events.open("/sys", "/dev", g.job.Tty); e != nil {
@@ -66,6 +67,9 @@ func (g *guest) live() {
 		go g.beat(time.Duration(g.job.Beat) * time.Millisecond)
 	}
 	g.events.send(job.Event{Kind: job.Ready})
+	for _, n := range notes {
+		g.say("", "%s", n)
+	}
 	if g.stage(job.MountStep, func() error {
 		if err != nil {
 			return err

@@ -10,16 +10,20 @@ import (
 )
 
 // loadModules loads the job's modules in their order. One that is there
-// already, or is a part of the kernel, is fine.
-func (g *guest) loadModules(folder string) error {
+// already, or is a part of the kernel, is fine; one that finds nothing in this
+// machine to drive, as efivarfs without EFI firmware, is only noted.
+func (g *guest) loadModules(folder string) (notes []string, err error) {
 	for _, name := range g.job.Modules {
 		if !fs.ValidPath(name) || name == "." {
-			return fmt.Errorf("module %q: this is not the name of a file", name)
+			return notes, fmt.Errorf("module %q: this is not the name of a file", name)
 		}
 		g.log.skip()
 		err := loadModule(filepath.Join(folder, name))
 		switch {
 		case err == nil:
+			continue
+		case errors.Is(err, unix.ENODEV):
+			notes = append(notes, fmt.Sprintf("module %s: there is nothing for it in this machine", name))
 			continue
 		case errors.Is(err, unix.ENOEXEC):
 			err = errors.New("it belongs to another kernel")
@@ -28,9 +32,9 @@ func (g *guest) loadModules(folder string) error {
 		case errors.Is(err, unix.ENOENT):
 			err = errors.New("a module that it needs was not loaded before it")
 		}
-		return fmt.Errorf("module %s: %w%s", name, err, g.log.complaint())
+		return notes, fmt.Errorf("module %s: %w%s", name, err, g.log.complaint())
 	}
-	return nil
+	return notes, nil
 }
 
 func loadModule(path string) error {

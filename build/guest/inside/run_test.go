@@ -1,12 +1,14 @@
 package inside
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 
@@ -115,4 +117,30 @@ func TestLines(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzLines: whatever a program prints, each of its lines is one line of text
+// that has room in an event.
+func FuzzLines(f *testing.F) {
+	for _, seed := range []string{"a\nb", "\x1b[1mx\x1b[", "\xff\xfe\u202e\r\n", strings.Repeat("\"\xff", maxLine), "\u2028\x00\x9f"} {
+		f.Add([]byte(seed), 3)
+	}
+	f.Fuzz(func(t *testing.T, printed []byte, step int) {
+		l := lines{emit: func(s string) {
+			if s == "" || !utf8.ValidString(s) || s != clean(s) || strings.ContainsAny(s, "\r\n\t\x1b") {
+				t.Errorf("%q", s)
+			}
+			b := encode(job.Event{Kind: job.Output, Text: s})
+			var e job.Event
+			if err := json.Unmarshal(b, &e); err != nil || e.Text != s {
+				t.Errorf("%q becomes %q, %v", s, e.Text, err)
+			}
+		}}
+		for len(printed) > 0 {
+			n := max(1, min(step, len(printed)))
+			_, _ = l.Write(printed[:n])
+			printed = printed[n:]
+		}
+		l.end()
+	})
 }

@@ -26,5 +26,7 @@ func TestRoot(t *testing.T) {
 	for _, name := range []string{"grub-install", "grub-mkimage", "grub-mkrelpath", "grub-probe", "bootctl", "/usr/lib/grub/i386-pc/grub-bios-setup"} {
 		judge.Must(t, "unshare", "--root", root, name, "--version")
 	}
-	judge.Must(t, "unshare", "--root", root, "sh", "-n", GRUB, GRUBHybrid, SystemdBoot)
+	for _, script := range []string{GRUB, GRUBHybrid, SystemdBoot} {
+		judge.Must(t, "shellcheck", filepath.Join(root, script))
+	}
 }
