@@ -102,6 +102,7 @@ var Packages = map[string]string{
 
 	"grub-install":       "grub2-common",
 	"grub-mkimage":       "grub-common",
+	"linux.uml":          "user-mode-linux",
 	"grub-mkrelpath":     "grub-common",
 	"grub-probe":         "grub-common",
 	"qemu-system-x86_64": "qemu-system-x86",

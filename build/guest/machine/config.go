@@ -37,7 +37,7 @@ type Config struct {
 	Engine  Engine // default: QEMU
 	Program string // of QEMU's; empty: looked up by Arch. User-mode Linux has none but its kernel
 	Arch    string // as GOARCH or uname(1) have it: amd64, x86_64, arm64, aarch64; default: the host's
-	Kernel  string // path
+	Kernel  string // path; of user-mode Linux: of the program, empty: looked up
 	Initrd  *os.File
 	Append  string   // more of the kernel's command line
 	Disk    *os.File // raw, open for reading and writing
@@ -105,7 +105,7 @@ func (c Config) complete() (Config, error) {
 		return c, fmt.Errorf("machine: there is no engine %q; there are %s and %s", c.Engine, QEMU, UML)
 	case c.Accel != Auto && c.Accel != KVM && c.Accel != TCG:
 		return c, fmt.Errorf("machine: there is no accelerator %q; there are %s, %s and %s", c.Accel, Auto, KVM, TCG)
-	case c.Kernel == "":
+	case c.Kernel == "" && c.Engine != UML:
 		return c, errors.New("machine: there is no kernel")
 	case (c.Firmware == nil) != (c.Variables == nil):
 		return c, errors.New("machine: firmware and its variables come together")

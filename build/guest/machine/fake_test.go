@@ -26,13 +26,15 @@ import (
 const (
 	fakeVariable   = "MACHINE_FAKE"
 	runnerVariable = "MACHINE_RUNNER"
+	fakeRunner     = "fake"
 )
 
 func TestMain(m *testing.M) {
 	switch {
 	case os.Getenv(runnerVariable) != "":
+		program := os.Getenv(runnerVariable)
 		os.Unsetenv(runnerVariable)
-		runner()
+		runner(program)
 	case os.Getenv(fakeVariable) != "":
 		newFake(os.Args[1:]).play(os.Getenv(fakeVariable))
 		os.Exit(0)
@@ -296,13 +298,16 @@ func faked(t testing.TB, part string) (Config, *heard) {
 	}, h
 }
 
-// runner runs a machine and says what its guest says.
-func runner() {
+// runner runs a machine and says what its guest says: one of the program that
+// the variable names, else one of a fake.
+func runner(program string) {
 	self, _ := os.Executable()
-	_, err := Run(context.Background(), Config{
-		Program: self, Kernel: self, Arch: "x86_64", Accel: TCG,
-		Event: func(e job.Event) { fmt.Println(e.Text) },
-	})
+	c := Config{Program: self, Kernel: self, Arch: "x86_64", Accel: TCG}
+	if program != fakeRunner {
+		c = Config{Engine: UML, Kernel: program, Initrd: os.NewFile(3, "initrd"), MemMiB: 256, Append: "wish=endless"}
+	}
+	c.Event = func(e job.Event) { fmt.Println(e.Kind, e.Text) }
+	_, err := Run(context.Background(), c)
 	fmt.Println(err)
 	os.Exit(7)
 }
@@ -574,7 +579,7 @@ func TestWhatQEMUHasStartedEndsWithIt(t *testing.T) {
 
 func TestQEMUDiesWithUs(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Env = append(os.Environ(), runnerVariable+"=1", fakeVariable+"=here")
+	cmd.Env = append(os.Environ(), runnerVariable+"="+fakeRunner, fakeVariable+"=here")
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -585,7 +590,8 @@ func TestQEMUDiesWithUs(t *testing.T) {
 	lines := bufio.NewScanner(out)
 	pid := 0
 	for pid == 0 && lines.Scan() {
-		pid, _ = strconv.Atoi(lines.Text())
+		_, number, _ := strings.Cut(lines.Text(), " ")
+		pid, _ = strconv.Atoi(number)
 	}
 	gone(t, pid, func() {
 		_ = cmd.Process.Kill()

@@ -16,6 +16,9 @@ type command struct {
 	path  string
 	args  []string
 	files []*os.File
+	env   []string // nil: this program's
+	// spaces has all that it starts end with it, where the host allows that.
+	spaces bool
 }
 
 func (c *command) add(args ...string) { c.args = append(c.args, args...) }
@@ -42,16 +45,16 @@ type process struct {
 // has started it, so that one waits for it.
 func (c *command) start() (*process, error) {
 	p := &process{ended: make(chan struct{})}
-	cmd := &exec.Cmd{
-		Path: c.path, Args: append([]string{c.path}, c.args...), Dir: "/", ExtraFiles: c.files,
-		Stdout: &p.stderr, Stderr: &p.stderr, WaitDelay: 5 * time.Second,
-		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL},
-	}
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
+		cmd := p.prepare(c, c.spaces)
 		err := cmd.Start()
+		if err != nil && c.spaces { // containers and hosts that refuse namespaces
+			cmd = p.prepare(c, false)
+			err = cmd.Start()
+		}
 		if err == nil {
 			p.pid = cmd.Process.Pid
 		}
@@ -61,6 +64,17 @@ func (c *command) start() (*process, error) {
 		}
 	}()
 	return p, <-started
+}
+
+func (p *process) prepare(c *command, apart bool) *exec.Cmd {
+	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
+	if apart {
+		spaces(attr)
+	}
+	return &exec.Cmd{
+		Path: c.path, Args: append([]string{c.path}, c.args...), Env: c.env, Dir: "/", ExtraFiles: c.files,
+		Stdout: &p.stderr, Stderr: &p.stderr, WaitDelay: 5 * time.Second, SysProcAttr: attr,
+	}
 }
 
 // wait waits for the program's end, and ends what it has started. Its number

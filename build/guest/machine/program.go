@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,12 +28,19 @@ func findQEMU(arch string) (string, error) {
 	return "", &MissingError{Program: name, Debian: debian[arch], Nix: "qemu"}
 }
 
+// absolute is a program's path from any folder.
+func absolute(name string) (string, error) {
+	p, err := exec.LookPath(name)
+	if err == nil || errors.Is(err, exec.ErrDot) {
+		p, err = filepath.Abs(p)
+	}
+	return p, err
+}
+
 // find finds a program on PATH or in the usual places.
 func find(name string) (string, bool) {
-	if p, err := exec.LookPath(name); err == nil {
-		if p, err = filepath.Abs(p); err == nil {
-			return p, true
-		}
+	if p, err := absolute(name); err == nil {
+		return p, true
 	}
 	home, _ := os.UserHomeDir()
 	for _, dir := range append([]string{filepath.Join(home, ".nix-profile/bin")}, usual...) {

@@ -22,13 +22,19 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		return Report{}, err
 	}
 	if c.Engine == UML {
-		return c.attempt(ctx, c.Start, func(h *hardware) (*command, error) { return c.uml(h) })
-	}
-	program := c.Program
-	if program == "" {
-		if program, err = findQEMU(c.Arch); err != nil {
+		if c.Kernel == "" {
+			c.Kernel, err = findUML()
+		} else if c.Kernel, err = absolute(c.Kernel); err != nil {
+			err = fmt.Errorf("guest: kernel: %w", err)
+		}
+		if err != nil {
 			return Report{}, err
 		}
+		return c.attempt(ctx, c.Start, func(h *hardware) (*command, error) { return c.uml(h) })
+	}
+	program, err := c.program()
+	if err != nil {
+		return Report{}, err
 	}
 	start := func(accel Accel, limit time.Duration) (Report, error) {
 		r, err := c.attempt(ctx, limit, func(h *hardware) (*command, error) { return c.qemu(program, accel, h) })
@@ -60,6 +66,18 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		c.Warn(fmt.Sprintf("the guest does not come up under KVM and is emulated, which is slower: %s", e.Text))
 	}
 	return start(TCG, c.Start)
+}
+
+// program is the path of QEMU's program.
+func (c *Config) program() (string, error) {
+	if c.Program == "" {
+		return findQEMU(c.Arch)
+	}
+	p, err := absolute(c.Program)
+	if err != nil {
+		return "", fmt.Errorf("guest: %w", err)
+	}
+	return p, nil
 }
 
 // kvmDevice is the kernel's KVM; a variable for the tests.

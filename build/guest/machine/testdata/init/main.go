@@ -128,50 +128,27 @@ const forever = 1 << 30
 
 // grant ends the guest as it is wished.
 func (g *guest) grant(wish string) {
-	if wish == "unready" {
-		time.Sleep(time.Hour)
-	}
 	g.tell(job.Event{Kind: job.Ready})
 	g.tell(job.Event{Kind: job.Began, Step: "the step"})
 	switch wish {
 	case "ok":
 		g.tell(job.Event{Kind: job.Output, Step: "the step", Text: "said in the guest"})
 		g.tell(job.Event{Kind: job.Done})
-	case "fail":
-		fmt.Println("the reason, \x1b[31mon the console\x1b[0m")
-		g.tell(job.Event{Kind: job.Failed, Step: "the step", Text: "exit status 3"})
-	case "memory":
-		g.tell(job.Event{Kind: job.Failed, Step: "the step", Text: "killed", Memory: true})
+	case "off":
 	case "panic":
 		os.Exit(3)
-	case "hang":
-		time.Sleep(time.Hour)
 	case "idle": // says that it is there, and does nothing
 		g.alive(forever, false)
-	case "busy": // for longer than a guest may be idle
-		g.alive(60, true)
-		g.tell(job.Event{Kind: job.Done})
 	case "endless":
 		g.alive(forever, true)
 	case "flood":
-		for range 2000 {
+		for range 1000 {
 			g.tell(job.Event{Kind: job.Output, Step: "the step", Text: strings.Repeat("x", 4000)})
 		}
-		for range 500 {
-			fmt.Println(strings.Repeat("y", 100))
-		}
-		g.tell(job.Event{Kind: job.Done})
-	case "garbage":
-		g.raw([]byte("\x00\xff no event\n"))
+		g.tell(job.Event{Kind: job.Began, Step: "the flood is over"})
 		time.Sleep(time.Hour)
-	case "long":
-		g.raw([]byte(strings.Repeat("z", 2*job.MaxEvent)))
-		time.Sleep(time.Hour)
-	case "off":
-	case "stay": // is done, and does not turn itself off
-		g.tell(job.Event{Kind: job.Done})
-		time.Sleep(time.Hour)
-	case "write": // fills its disk
+	case "write": // fills its disk, after it has said what time it is
+		g.tell(job.Event{Kind: job.Output, Text: time.Now().UTC().Format(time.DateOnly)})
 		g.write()
 		g.tell(job.Event{Kind: job.Done})
 	}
