@@ -160,7 +160,7 @@ func TestHolders(t *testing.T) {
 	must(t, f.Close())
 	sys := t.TempDir()
 	must(t, os.MkdirAll(filepath.Join(sys, "class/block/loop3/loop"), 0o755))
-	must(t, os.WriteFile(filepath.Join(sys, "class/block/loop3/loop/backing_file"), []byte("/swap file\n"), 0o644))
+	must(t, os.WriteFile(filepath.Join(sys, "class/block/loop3/loop/backing_file"), []byte(job.Root+"/swap file\n"), 0o644))
 	if got := holders("/nowhere", sys, at); got != "still in use by loop3 on /swap file" {
 		t.Errorf("%s", got)
 	}

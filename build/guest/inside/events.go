@@ -21,8 +21,8 @@ const (
 	// hostLimit is how long the guest waits for a host that does not listen,
 	// once; after that it goes on without it, and keeps what fits in backlog.
 	hostLimit = time.Minute
-	// lastWords is how long it waits with the last event.
-	lastWords = 10 * time.Second
+	// farewell is how long it waits for it with the last event.
+	farewell = 10 * time.Second
 	// backlog bounds the events that nobody has read, in bytes.
 	backlog = 1 << 20
 	// portLimit is how long a port may take to appear after its driver.
@@ -75,8 +75,8 @@ func (s *events) send(e job.Event) {
 func (s *events) drain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	until := time.Now().Add(lastWords)
-	s.flush(lastWords)
+	until := time.Now().Add(farewell)
+	s.flush(farewell)
 	for s.tty && s.port >= 0 && time.Now().Before(until) {
 		if n, err := unix.IoctlGetInt(s.port, unix.TIOCOUTQ); err != nil || n <= 0 {
 			break

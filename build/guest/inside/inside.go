@@ -59,9 +59,15 @@ func (g *guest) live() {
 	if err == nil {
 		notes, err = g.loadModules(job.Modules)
 	}
-	// Whatever went wrong so far, the host is told, if there is a way.
+	// Whatever went wrong so far, the host is told. A guest that nobody hears
+	// leaves the disk alone.
 	if e := g.events.open("/sys", "/dev", g.job.Tty); e != nil {
-		g.events.print(e.Error())
+		for _, e := range []error{err, e} {
+			if e != nil {
+				g.events.print(e.Error())
+			}
+		}
+		return
 	}
 	if g.job.Beat > 0 {
 		go g.beat(time.Duration(g.job.Beat) * time.Millisecond)

@@ -15,6 +15,19 @@ type lines struct {
 	emit func(string)
 	rest []byte
 	last string // the last line that says something
+	full string // the last one that says that a filesystem is full
+}
+
+// noSpace is what programs say of ENOSPC, in the C locale.
+const noSpace = "No space left on device"
+
+// lastWords are what a program that failed has said of that: what comes after
+// the complaint about a full filesystem is seldom of use.
+func (l *lines) lastWords() string {
+	if l.full != "" {
+		return l.full
+	}
+	return l.last
 }
 
 // Write takes output.
@@ -46,6 +59,9 @@ func (l *lines) Write(p []byte) (int, error) {
 func (l *lines) end() {
 	if s := clean(string(l.rest)); s != "" {
 		l.last = s
+		if strings.Contains(s, noSpace) {
+			l.full = s
+		}
 		l.emit(s)
 	}
 	l.rest = l.rest[:0]

@@ -68,7 +68,7 @@ func runIn(image int, root string, r *job.Run, out *lines, rescue func()) error 
 	if err != nil {
 		return fmt.Errorf("cannot wait for %s: %w", program, err)
 	}
-	return outcome(status, out.last)
+	return outcome(status, out.lastWords())
 }
 
 // outcome says how a program ended, with its own last words.

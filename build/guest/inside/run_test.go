@@ -41,6 +41,7 @@ func TestRunEnds(t *testing.T) {
 		{shell("busybox ps -o pid,sid | busybox grep -c ' 1$'; busybox cat; exit 0"), "", nil},
 		{shell("kill -TERM $$"), "ended by signal 15, SIGTERM", nil},
 		{shell("echo why; exit 3"), "exit status 3: why", []string{"why"}},
+		{shell("echo dd: /x: No space left on device; echo 1 record out; exit 1"), "exit status 1: dd: /x: No space left on device", nil},
 		{direct("/script", "x"), "", []string{"/script x"}},
 		{direct("script"), "script: there is no PATH to look for it", nil},
 		{direct("./script", "y"), "", []string{"/script y"}},

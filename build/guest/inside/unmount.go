@@ -112,14 +112,14 @@ func holders(proc, sys, at string) string {
 	if b, err := os.ReadFile(filepath.Join(proc, "swaps")); err == nil {
 		for i, line := range slices.Collect(strings.Lines(string(b))) {
 			if f := strings.Fields(line); i > 0 && len(f) > 0 {
-				who = append(who, "swap on "+unescape(f[0]))
+				who = append(who, "swap on "+strings.TrimPrefix(unescape(f[0]), job.Root))
 			}
 		}
 	}
 	loops, _ := filepath.Glob(filepath.Join(sys, "class/block/loop*/loop/backing_file"))
 	for _, l := range loops {
 		if b, err := os.ReadFile(l); err == nil {
-			who = append(who, fmt.Sprintf("%s on %s", strings.Split(strings.TrimPrefix(l, sys), "/")[3], strings.TrimSpace(string(b))))
+			who = append(who, fmt.Sprintf("%s on %s", strings.Split(strings.TrimPrefix(l, sys), "/")[3], strings.TrimPrefix(strings.TrimSpace(string(b)), job.Root)))
 		}
 	}
 	for _, kind := range []string{"cwd", "root", "exe", "fd/*"} {
