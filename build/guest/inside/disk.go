@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -68,10 +69,9 @@ func look(sys, dev, name string, mounts []job.Mount) (d disk, err error) {
 		}
 		if !ok && m.Partition != 0 {
 			have := []string{}
-			for n := range d.partitions {
+			for _, n := range slices.Sorted(maps.Keys(d.partitions)) {
 				have = append(have, strconv.Itoa(n))
 			}
-			slices.Sort(have)
 			return d, fmt.Errorf("the disk %s has no partition %d for %s: the kernel sees these in its table: %s", name, m.Partition, m.Target, strings.Join(append(have, "no more"), ", "))
 		}
 	}

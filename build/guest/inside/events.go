@@ -120,7 +120,7 @@ func (s *events) flush(wait time.Duration) bool {
 // print writes a line on the console.
 func (s *events) print(line string) {
 	if s.console != nil {
-		fmt.Fprintf(s.console, "reprodisk: %s\r\n", clean(line))
+		fmt.Fprintf(s.console, "reprodisk: %s\n", clean(line))
 	}
 }
 

@@ -122,7 +122,7 @@ func TestHostThatIsGone(t *testing.T) {
 		s.send(job.Event{Kind: job.Output, Step: "step", Text: "to a\x1b[1m person"})
 	}
 	s.drain()
-	if got := console.String(); s.port != -1 || strings.Count(got, "reprodisk: output step: to a person\r\n") != 3 || !strings.Contains(got, "broken pipe") {
+	if got := console.String(); s.port != -1 || strings.Count(got, "reprodisk: output step: to a person\n") != 3 || !strings.Contains(got, "broken pipe") {
 		t.Errorf("%q", got)
 	}
 }

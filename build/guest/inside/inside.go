@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,8 +33,14 @@ func Main() {
 	g := &guest{events: &events{port: -1, console: os.Stdout, patience: hostLimit}, image: -1}
 	defer powerOff() // were init to end, the kernel would panic
 	defer g.rescue()
+	deafen()
 	g.live()
 }
+
+// deafen keeps signals that the image's programs send to their init, of which
+// they expect other things, from ending it. They are caught and not ignored,
+// which a program would inherit.
+func deafen() { signal.Notify(make(chan os.Signal, 1)) }
 
 // guest is the guest's state between its start and its end.
 type guest struct {

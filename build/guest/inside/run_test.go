@@ -91,6 +91,22 @@ func TestNothingOutlivesARun(t *testing.T) {
 	}
 }
 
+// TestSignalsToInit do not end it, and a program has them as it expects them.
+func TestSignalsToInit(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	deafen()
+	root, image := imageRoot(t)
+	out := lines{emit: func(string) {}}
+	must(t, runIn(image, root, shell("for s in HUP INT QUIT TERM USR1 USR2 PWR PIPE ALRM; do kill -$s 1; done"), &out, func() {}))
+	for _, s := range []string{"HUP", "TERM", "PIPE"} {
+		if err := runIn(image, root, shell("kill -"+s+" $$"), &out, func() {}); err == nil || !strings.HasSuffix(err.Error(), "SIG"+s) {
+			t.Error(err)
+		}
+	}
+}
+
 func TestLines(t *testing.T) {
 	long := strings.Repeat("x", maxLine)
 	for in, want := range map[string][]string{
