@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/build/guest/inside"
 	"github.com/reprodisk/reprodisk/build/partition"
 	"github.com/reprodisk/reprodisk/build/spec"
 )
@@ -53,6 +54,7 @@ type done struct {
 }
 
 func TestMain(m *testing.M) {
+	inside.Main() // a guest of the tests has this binary as its init
 	if text := os.Getenv(jobVariable); text != "" {
 		os.Exit(work(text))
 	}

@@ -11,7 +11,7 @@ let
 
   tools = make "tools-1.0" { } ''
     $busybox mkdir -p $out/bin
-    for name in sh ls cat echo mount poweroff; do $busybox ln -s $busybox $out/bin/$name; done
+    for name in sh ls cat cp echo mkdir mount poweroff rm; do $busybox ln -s $busybox $out/bin/$name; done
   '';
   # Refers to itself, and holds a hard link.
   data = make "data-1.0" { } ''
@@ -28,7 +28,14 @@ let
     $busybox echo -n demo > $out/nixos/.version-suffix
   '';
   activate = make "activate" { inherit tools data; } ''
-    { echo "#!$tools/bin/sh"; echo "$tools/bin/echo activating, data in $data"; } > $out
+    # Makes the users, and what no two machines should have in common.
+    { echo "#!$tools/bin/sh -e"; echo "$tools/bin/echo activating, data in $data"
+      echo "PATH=$tools/bin"
+      echo "mkdir -p /etc /var/lib"
+      echo "echo root:x:0:0::/root:/bin/sh >/etc/passwd; echo alice:x:1000:100::/home/alice:/bin/sh >>/etc/passwd"
+      echo "echo root:x:0: >/etc/group; echo users:x:100:alice >>/etc/group"
+      echo "cat /proc/sys/kernel/random/uuid >/etc/machine-id"
+    } > $out
     $busybox chmod 755 $out
   '';
   toplevel = make "nixos-system-demo-23.11demo" { inherit tools data activate boot; } ''
@@ -44,7 +51,17 @@ let
     } > $out/init
     $busybox chmod 755 $out/init
     $busybox echo -n 23.11demo > $out/nixos-version
-    { echo "#!$tools/bin/sh"; echo "$tools/bin/echo would switch to $out"; } > $out/bin/switch-to-configuration
+    # Installs the boot loader, if it was given one and is told to.
+    { echo "#!$tools/bin/sh -e"; echo "PATH=$tools/bin"
+      echo "[ \"\$1 \$NIXOS_INSTALL_BOOTLOADER\" = 'boot 1' ] || exit 7"
+      echo "[ -e $boot/loader.efi ] || exit 0"
+      echo "mkdir -p /boot/EFI/BOOT /boot/EFI/nixos /boot/loader/entries"
+      echo "cp $boot/loader.efi /boot/EFI/BOOT/BOOTX64.EFI"
+      echo "cp $boot/bzImage $boot/initrd /boot/EFI/nixos/"
+      echo "cat /proc/sys/kernel/random/uuid >/boot/loader/random-seed"
+      echo "echo timeout 0 >/boot/loader/loader.conf"
+      echo "{ echo title NixOS; echo linux /EFI/nixos/bzImage; echo initrd /EFI/nixos/initrd; echo options init=$out/init \$(cat $out/kernel-params); } >/boot/loader/entries/nixos.conf"
+    } > $out/bin/switch-to-configuration
     $busybox chmod 755 $out/bin/switch-to-configuration
   '';
 in

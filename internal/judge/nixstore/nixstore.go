@@ -22,6 +22,7 @@ var closure []byte
 type Config struct {
 	Kernel, Initrd string // files on this machine; empty: a line of text
 	Params         string // the kernel's command line
+	Loader         string // systemd-boot's program, which switch-to-configuration installs; empty: none
 }
 
 // Store is a Nix store with a system.
@@ -64,6 +65,9 @@ func Make(t testing.TB, c Config) Store {
 	write("busybox/bin/busybox", read(busybox, ""), 0o755)
 	write("boot/bzImage", read(c.Kernel, "a kernel\n"), 0o644)
 	write("boot/initrd", read(c.Initrd, "an initrd\n"), 0o644)
+	if c.Loader != "" {
+		write("boot/loader.efi", read(c.Loader, ""), 0o644)
+	}
 	write("boot/params", []byte(c.Params), 0o644)
 	s.Toplevel = s.build(t, dir, "toplevel")
 	s.Data = s.build(t, dir, "data")
