@@ -121,7 +121,7 @@ func (o *Options) initramfs(ctx context.Context, k kernel.Kernel) (*os.File, err
 		Steps: o.Steps, Beat: beat,
 	}
 	if k.Arch == kernel.UM {
-		j.Disk, j.Tty = "ubda", "/dev/ttyS0"
+		j.Disk, j.Tty = machine.UMLDisk, machine.UMLTty
 	}
 	modules, err := k.Modules(ctx, o.wanted(k))
 	if err != nil {
