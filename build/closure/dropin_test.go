@@ -31,6 +31,7 @@ in rec {
     closureInfo = { rootPaths }: make "closure-info" { inherit rootPaths; } "";
     OVMF.fd = { firmware = fixed "OVMF_CODE.fd"; variables = fixed "OVMF_VARS.fd"; };
     reprodisk = fixed "reprodisk";
+    qemu = fixed "qemu";
   };
   config.system = {
     build.toplevel = make "nixos-system-demo" { } "";
@@ -129,6 +130,10 @@ func TestDropInSpec(t *testing.T) {
 	if len(s.Contents) != 2 || s.Contents[0].User != "root" || s.Contents[0].Mode != "644" || s.Contents[1].Source != "/b/*" || s.Contents[1].User != "" {
 		t.Errorf("%+v", s.Contents)
 	}
+	s, _ = parse(`{ memSize = 2048; config = config // { boot.loader.grub = { enable = true; device = "/dev/sda"; }; }; }`)
+	if s.BootLoaderDevice != "/dev/sda" || s.MemSize != 2048 || s.BootLoader != spec.LoaderGuest {
+		t.Errorf("%+v", s)
+	}
 	s, _ = parse(`{ onlyNixStore = true; installBootLoader = false; partitionTableType = "none"; format = "vpc"; }`)
 	if !s.OnlyNixStore || s.Label != "nix-store" || s.Format != "vpc" {
 		t.Errorf("%+v", s)
@@ -137,6 +142,15 @@ func TestDropInSpec(t *testing.T) {
 
 // The build calls reprodisk, and then what postVM says, with the image's name.
 func TestDropInScript(t *testing.T) {
+	for arguments, want := range map[string]string{"{ }": "reprodisk qemu", `{ options.bootLoader = "none"; }`: "reprodisk", "{ installBootLoader = false; }": "reprodisk"} {
+		var tools []string
+		if err := dropIn(t, "map (t: builtins.substring 33 99 (baseNameOf t)) (image "+arguments+").nativeBuildInputs", &tools); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(tools, " "); got != want {
+			t.Errorf("%s wants %q, not %q", arguments, got, want)
+		}
+	}
 	for format, want := range map[string]string{"raw": "nixos.img", "qcow2": "nixos.qcow2", "qcow2-compressed": "nixos.qcow2", "vdi": "nixos.vdi", "vpc": "nixos.vhd"} {
 		var script string
 		if err := dropIn(t, `(image { format = "`+format+`"; postVM = "sha256sum $diskImage"; }).script`, &script); err != nil {

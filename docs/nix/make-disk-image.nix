@@ -1,6 +1,7 @@
 # A drop-in for nixpkgs' nixos/lib/make-disk-image.nix: the same arguments, and
-# an image made by reprodisk, without a virtual machine and with the same bytes
-# each time. ../make-disk-image.md tells option by option what differs.
+# an image made by reprodisk, with the same bytes each time, and with a virtual
+# machine for nothing but the system's own boot loader installer.
+# ../make-disk-image.md tells option by option what differs.
 #
 #     import ./make-disk-image.nix {
 #       inherit pkgs lib config;
@@ -85,6 +86,13 @@ let
   given = attributes: builtins.listToAttrs (builtins.filter (a: a.value != null)
     (map (n: { name = n; value = attributes.${n}; }) (builtins.attrNames attributes)));
 
+  # Whether the system installs its own boot loader, in a virtual machine.
+  guest = installBootLoader && (options.bootLoader or "guest") == "guest";
+  grubDevice =
+    if config.boot.loader.grub.enable or false
+    then config.boot.loader.grub.device or "nodev"
+    else "nodev";
+
   spec = {
     inherit additionalSpace bootSize partitionTableType fsType label name format
       deterministic rootGPUID rootFSUID onlyNixStore copyChannel;
@@ -101,8 +109,8 @@ let
   // (if touchEFIVars then { inherit touchEFIVars efiFirmware efiVariables; } else { })
   # reprodisk's bootLoader says which one, and so whether.
   // (if options ? bootLoader then { } else { inherit installBootLoader; })
-  # A virtual machine is started for nothing but its boot loader.
-  // (if installBootLoader && !(options ? bootLoader) then { inherit memSize; } else { })
+  // (if guest then { inherit memSize; } else { })
+  // (if guest && grubDevice != "/dev/vda" && grubDevice != "nodev" then { bootLoaderDevice = grubDevice; } else { })
   // options;
 
   filename = "nixos." + ({
@@ -113,7 +121,7 @@ let
 in
 pkgs.runCommand name
 {
-  nativeBuildInputs = [ reprodisk ];
+  nativeBuildInputs = [ reprodisk ] ++ (if guest then [ pkgs.qemu ] else [ ]);
   spec = builtins.toJSON spec;
   passAsFile = [ "spec" ];
 } ''
