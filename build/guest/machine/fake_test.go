@@ -36,6 +36,10 @@ func TestMain(m *testing.M) {
 		os.Unsetenv(runnerVariable)
 		runner(program)
 	case os.Getenv(fakeVariable) != "":
+		if slices.Equal(os.Args[1:], []string{"--version"}) {
+			fmt.Println("QEMU emulator version 99.2.3 (fake)\nCopyright")
+			os.Exit(0)
+		}
 		newFake(os.Args[1:]).play(os.Getenv(fakeVariable))
 		os.Exit(0)
 	}
@@ -209,6 +213,8 @@ func (f *fake) play(part string) {
 		f.tell(job.Done, "")
 	case "child":
 		time.Sleep(time.Hour)
+	case "rootless":
+		fmt.Fprintf(f.console, "Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n")
 	case "fail":
 		f.tell(job.Ready, "")
 		f.tell(job.Began, "")
