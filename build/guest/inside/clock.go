@@ -1,6 +1,7 @@
 package inside
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"unsafe"
@@ -24,19 +25,18 @@ func setClock(epoch int64) error {
 	return nil
 }
 
-// maxSeed bounds a seed, in bytes: the kernel's pool takes no more.
-const maxSeed = 1 << 10
-
 // credit gives the kernel's random numbers a seed that counts as random, with
-// RNDADDENTROPY of random(4): bits, bytes, and the bytes themselves.
+// RNDADDENTROPY of random(4): bits, bytes, and the bytes themselves. It is made
+// 256 bits, however long it is: so many the kernel wants before it gives any
+// out (POOL_READY_BITS of its drivers/char/random.c).
 func credit(seed []byte) error {
-	seed = seed[:min(len(seed), maxSeed)]
 	if len(seed) == 0 {
 		return nil
 	}
-	b := binary.NativeEndian.AppendUint32(nil, uint32(len(seed)*8))
-	b = binary.NativeEndian.AppendUint32(b, uint32(len(seed)))
-	b = append(b, seed...)
+	pool := sha256.Sum256(seed)
+	b := binary.NativeEndian.AppendUint32(nil, uint32(len(pool)*8))
+	b = binary.NativeEndian.AppendUint32(b, uint32(len(pool)))
+	b = append(b, pool[:]...)
 	fd, err := unix.Open("/dev/random", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err == nil {
 		defer unix.Close(fd)

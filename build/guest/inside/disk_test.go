@@ -123,6 +123,23 @@ func TestDisksThatAreNotThere(t *testing.T) {
 	}
 }
 
+func TestDamageIsSeen(t *testing.T) {
+	sys, dev := machineOf(t, map[string]string{"ubda": "98:0", "ubda1": "98:1 ubda 1", "ubda2": "98:2 ubda 2"})
+	g := &guest{job: job.Job{Mounts: []job.Mount{{Partition: 1, Type: "ext4", Target: "/"}, {Partition: 2, Type: "vfat", Target: "/boot"}}}}
+	var err error
+	g.disk, err = await(sys, dev, "ubda", g.job.Mounts, 0)
+	must(t, err)
+	must(t, g.disk.rename(dev))
+	count := filepath.Join(sys, "fs/ext4/ubda1/errors_count")
+	must(t, os.MkdirAll(filepath.Dir(count), 0o755))
+	for content, want := range map[string]string{"0\n": "", "2\n": "the filesystem of / is damaged: the kernel found 2 errors"} {
+		must(t, os.WriteFile(count, []byte(content), 0o644))
+		if err := g.damage(sys); err == nil && want != "" || err != nil && err.Error() != want {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
 func TestMountOptions(t *testing.T) {
 	for in, want := range map[string]string{
 		"":                                "0 ",

@@ -79,7 +79,11 @@ func ownTree(fd int, name string, uid, gid int, except []uint64) error {
 	if slices.Contains(except, st.Dev) {
 		return nil
 	}
-	if err := ownOne(fd, &st, uid, gid); err != nil {
+	err := ownOne(fd, &st, uid, gid)
+	if err == unix.EPERM {
+		err = errors.New("its filesystem keeps no owners, or it is immutable")
+	}
+	if err != nil {
 		return fmt.Errorf("%s: cannot be given to %d:%d: %w", name, uid, gid, err)
 	}
 	if st.Mode&unix.S_IFMT != unix.S_IFDIR {

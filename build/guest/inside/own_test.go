@@ -98,6 +98,33 @@ func TestOwn(t *testing.T) {
 	}
 }
 
+// TestOwnKeepsToTheImage leaves out what the kernel provides.
+func TestOwnKeepsToTheImage(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	root := t.TempDir()
+	for _, dir := range []string{"dev", "data"} {
+		at := filepath.Join(root, dir)
+		must(t, os.Mkdir(at, 0o755))
+		must(t, unix.Mount("tmpfs", at, "tmpfs", 0, ""))
+		must(t, os.WriteFile(filepath.Join(at, "file"), nil, 0o644))
+	}
+	var dev, st unix.Stat_t
+	must(t, unix.Stat(filepath.Join(root, "dev"), &dev))
+	image := folder(t, root)
+	must(t, own(image, &job.Own{Path: "/", User: "7", Group: "8"}, []uint64{dev.Dev}))
+	for name, want := range map[string]string{"": "7:8", "data/file": "7:8", "dev": "0:0", "dev/file": "0:0"} {
+		must(t, unix.Stat(filepath.Join(root, name), &st))
+		if got := fmt.Sprintf("%d:%d", st.Uid, st.Gid); got != want {
+			t.Errorf("/%s is %s's, want %s", name, got, want)
+		}
+	}
+	for _, dir := range []string{"dev", "data"} {
+		must(t, unix.Unmount(filepath.Join(root, dir), 0))
+	}
+}
+
 func TestRemove(t *testing.T) {
 	root := t.TempDir()
 	outside := filepath.Join(t.TempDir(), "stays")
