@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/reprodisk/reprodisk/build/guest"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -22,7 +23,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		Short: "Say what this machine can do: sandboxes, variations, tools",
 		Long: `Try what this machine can do, and say what to do about the rest: each level of
 sandbox, for real, and what it costs to start; which variations each can make;
-what of the kernel and which other programs some features want.
+what of the kernel and which other programs some features want; whether a guest
+comes up under KVM.
 
 Exit status: 0 the default level, isolated, works; 1 it does not; 2 trouble.`,
 		Args: wants(),
@@ -38,6 +40,20 @@ func (a *app) doctor(ctx context.Context, asJSON bool) error {
 	all, err := sandbox.Probe(ctx)
 	if err != nil {
 		return err
+	}
+	guests, err := guest.Probe(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range guests {
+		state := sandbox.Missing
+		switch {
+		case g.Works && g.Tried:
+			state = sandbox.Works
+		case g.Works:
+			state = sandbox.NotTried
+		}
+		all = append(all, sandbox.Capability{Group: sandbox.MachineGroup, Name: g.Name, State: state, Detail: g.Detail, Remedy: g.Remedy})
 	}
 	if asJSON {
 		e := json.NewEncoder(a.stdout)

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/reprodisk/reprodisk/internal/patherr"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -195,7 +193,7 @@ func probeVariations(ctx context.Context, l Level) (all []Capability, err error)
 
 // probeMachine looks at what of the kernel and the machine's settings matters.
 func probeMachine(ctx context.Context, isolated bool) []Capability {
-	return []Capability{probeUserns(), probeGroups(), probeOverlay(ctx, isolated), probeIDs(), probeKVM(), probeLocales()}
+	return []Capability{probeUserns(), probeGroups(), probeOverlay(ctx, isolated), probeIDs(), probeLocales()}
 }
 
 func probeUserns() Capability {
@@ -244,26 +242,6 @@ func probeIDs() Capability {
 	default:
 		c.State, c.Detail = Missing, "a build can give files to nobody else (chown)"
 		c.Remedy = "apt-get install uidmap, and a line for you in /etc/subuid and /etc/subgid"
-	}
-	return c
-}
-
-// probeKVM opens /dev/kvm. What it says then is no promise: on some hosts that
-// are virtual machines themselves, kernels hang that are started with it.
-func probeKVM() Capability {
-	c := Capability{Group: MachineGroup, Name: "KVM", State: NotTried}
-	fd, err := unix.Open("/dev/kvm", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	switch {
-	case err == unix.ENOENT:
-		c.State, c.Detail, c.Remedy = Missing, "there is no /dev/kvm", "virtual machines run without it, slower (QEMU's TCG)"
-	case err != nil:
-		c.State, c.Detail, c.Remedy = Missing, "/dev/kvm: "+err.Error(), "add yourself to the group kvm"
-	default:
-		unix.Close(fd)
-		c.Detail = "/dev/kvm opens; whether a kernel boots with it was not tried"
-		if _, err := os.Stat("/sys/module/kvm_pvm"); err == nil {
-			c.Detail = "/dev/kvm opens, but is kvm-pvm, with which stock kernels hang"
-		}
 	}
 	return c
 }
