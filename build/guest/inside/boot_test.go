@@ -94,9 +94,9 @@ func output(events []job.Event, step string) (lines []string) {
 	return lines
 }
 
-// TestInstallersSucceed has the real installers of boot loaders work on a disk
-// for BIOS and EFI.
-func TestInstallersSucceed(t *testing.T) {
+// TestAJobIsDone has a job of steps of each sort done on a disk. The installers
+// of boot loaders have their test in package build.
+func TestAJobIsDone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a machine takes ten seconds")
 	}
@@ -119,11 +119,10 @@ func TestInstallersSucceed(t *testing.T) {
 		Mounts: []job.Mount{{Partition: 3, Type: "ext4", Target: "/", Options: "noatime"}, {Partition: 2, Type: "vfat", Target: "/boot", Options: "umask=0077"}},
 		Steps: []job.Step{
 			{Name: "remove", Remove: &job.Remove{Path: "/etc/machine-id"}},
-			{Name: "GRUB", Run: &job.Run{Argv: []string{installers.GRUBHybrid}}},
-			{Name: "systemd-boot", Run: &job.Run{Argv: []string{installers.SystemdBoot}}},
 			{Name: "may fail", Run: &job.Run{Argv: []string{"false"}, Env: path, MayFail: true}},
 			{Name: "look", Run: &job.Run{Argv: []string{"sh", "-c", `
 				for l in /dev/sda /dev/disk/by-id/the-disk /dev/block/*:3; do readlink $l; done; uname -s; head -c 4 /proc/self/comm; echo; ls -d /sys/block/vda /run /dev/pts /dev/shm
+				cp /etc/os-release /boot
 				[ $(busybox date +%s) -lt 1500000300 ] && [ $(busybox date +%s) -ge 1500000000 ] && echo at the time`}, Env: path}},
 			{Name: "own", Own: &job.Own{Path: "/home/alice", User: "alice", Group: "users"}},
 		},
@@ -140,26 +139,22 @@ func TestInstallersSucceed(t *testing.T) {
 			order = append(order, strings.TrimSpace(string(e.Kind)+" "+e.Step))
 		}
 	}
-	if got, want := strings.Join(order, ", "), "ready, began mount the filesystems, began remove, began GRUB, began systemd-boot, began may fail, began look, began own, began unmount the filesystems, done"; got != want {
+	if got, want := strings.Join(order, ", "), "ready, began mount the filesystems, began remove, began may fail, began look, began own, began unmount the filesystems, done"; got != want {
 		t.Errorf("%s; want %s", got, want)
 	}
 	if alive == 0 {
 		t.Error("it was never alive")
 	}
 	for step, want := range map[string]string{
-		job.MountStep:  "the image has no folder /sys: made",
-		"GRUB":         "Installation finished. No error reported.",
-		"systemd-boot": "Random seed file /boot/loader/random-seed successfully written (32 bytes).",
-		"may fail":     "goes on after: exit status 1",
-		"look":         "/dev/vda\n/dev/vda\n../vda3\nLinux\nhead\n/dev/pts\n/dev/shm\n/run\n/sys/block/vda\nat the time",
+		job.MountStep: "the image has no folder /sys: made",
+		"may fail":    "goes on after: exit status 1",
+		"look":        "/dev/vda\n/dev/vda\n../vda3\nLinux\nhead\n/dev/pts\n/dev/shm\n/run\n/sys/block/vda\nat the time",
 	} {
 		if got := strings.Join(output(events, step), "\n"); !strings.Contains(got, want) {
 			t.Errorf("%s printed %q, want %q", step, got, want)
 		}
 	}
-	for _, name := range []string{"EFI/BOOT/BOOTX64.EFI", "EFI/systemd/systemd-bootx64.efi", "loader/random-seed", "loader/entries/starter.conf", "grub/grub.cfg", "grub/i386-pc/core.img"} {
-		judge.Must(t, "mdir", "-i", fmt.Sprintf("%s@@%d", disk, 1<<20), "::"+name)
-	}
+	judge.Must(t, "mdir", "-i", fmt.Sprintf("%s@@%d", disk, 1<<20), "::os-release")
 	part := filepath.Join(dir, "part")
 	cut(t, disk, part, 65<<20, 90<<20)
 	judge.Must(t, "e2fsck", "-fn", part)

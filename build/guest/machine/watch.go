@@ -219,6 +219,10 @@ func (w *watch) failed() *Error {
 	if w.last.Step != "" {
 		e.Step = cut(w.last.Step)
 	}
+	// The guest says itself what its program said last.
+	if n := len(e.Said); n > 0 && strings.HasSuffix(w.last.Text, e.Said[n-1]) {
+		e.Said = e.Said[:n-1]
+	}
 	return e
 }
 
