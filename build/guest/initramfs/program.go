@@ -67,7 +67,6 @@ func Program(path, at string) ([]Entry, error) {
 		return nil, err
 	}
 	p.loaded[loader.soname] = true
-	p.loaded[filepath.Base(o.loader)] = true
 	p.defaults = defaults(o.machine, o.loader)
 	p.system = filepath.Dir(o.loader)
 	for _, d := range p.defaults {

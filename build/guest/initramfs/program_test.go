@@ -1,6 +1,7 @@
 package initramfs
 
 import (
+	"debug/elf"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,13 @@ func TestAProgramRunsFromItsArchiveAlone(t *testing.T) {
 		t.Run(tags, func(t *testing.T) {
 			dir := t.TempDir()
 			compiled(t, dir+"/lib/private/libinner.so", inner, "-shared", "-fPIC")
-			compiled(t, dir+"/lib/libouter.so", outer, "-shared", "-fPIC", tags, "-L"+dir+"/lib/private", "-linner", "-Wl,-rpath,$ORIGIN/private")
+			// One for another processor, which the loader passes over.
+			wrong, err := os.ReadFile(dir + "/lib/private/libinner.so")
+			must(t, err)
+			wrong[18] = byte(elf.EM_AARCH64) // e_machine
+			must(t, os.MkdirAll(dir+"/lib/wrong", 0o755))
+			must(t, os.WriteFile(dir+"/lib/wrong/libinner.so", wrong, 0o600))
+			compiled(t, dir+"/lib/libouter.so", outer, "-shared", "-fPIC", tags, "-L"+dir+"/lib/private", "-linner", "-Wl,-rpath,$ORIGIN/wrong:$ORIGIN/private")
 			compiled(t, dir+"/bin/program", printer, tags, "-L"+dir+"/lib", "-L"+dir+"/lib/private", "-louter", "-lm", "-Wl,-rpath,$ORIGIN/../lib")
 			must(t, os.Symlink("bin/program", dir+"/link"))
 			entries, err := Program(dir+"/link", "/opt/app/bin/init")

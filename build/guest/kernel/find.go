@@ -12,7 +12,7 @@ import (
 )
 
 // Where says where a kernel is looked for: what is given first, and nowhere
-// else; where nothing is given, on this machine.
+// else; where nothing is given, or a system without a kernel, on this machine.
 type Where struct {
 	// Kernel is a kernel's file on this machine, and Modules the folder of its
 	// modules: lib/modules/VERSION, or one in which that lies. Without Modules
@@ -39,8 +39,11 @@ func Find(w Where) (Kernel, error) {
 		return w.named(store)
 	case w.Modules != "":
 		return Kernel{}, fmt.Errorf("%s: modules are of use with the kernel that they belong to alone: name it too", w.Modules)
-	case w.Toplevel != "":
+	case w.Toplevel != "" && w.Arch != UM:
 		k, err := open(store, path.Join(w.Toplevel, "kernel"))
+		if errors.Is(err, os.ErrNotExist) { // boot.isContainer
+			break
+		}
 		if err == nil {
 			err = w.fits(&k)
 		}

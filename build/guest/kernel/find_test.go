@@ -65,7 +65,9 @@ func TestFindSaysWhatItLookedFor(t *testing.T) {
 	contains(Where{Kernel: dir + "/boot/vmlinuz-6.9.0"}, "no modules of that kernel, which is 6.9.0, are beside it or in /lib/modules", "name their folder too")
 	contains(Where{Kernel: dir + "/none"}, dir+"/none: no such file or directory")
 	contains(Where{Modules: dir}, dir+": modules are of use with the kernel")
-	contains(Where{StoreRoot: dir, Toplevel: "/nix/store/x"}, dir+"/nix/store/x/kernel: no such file")
+	put(t, dir+"/nix/store/x/kernel", madeX86("6.9.0"))
+	contains(Where{StoreRoot: dir, Toplevel: "/nix/store/x"}, dir+"/nix/store/x/kernel-modules: no such file")
+	contains(Where{StoreRoot: dir, Toplevel: "/nix/store/none", Root: dir + "/none"}, "no Linux kernel")
 	put(t, dir+"/other/6.8.0/kernel/a.ko", madeModule("depends="))
 	contains(Where{Kernel: dir + "/boot/vmlinuz-6.9.0", Modules: dir + "/other"}, dir+"/other/6.8.0: are the modules of 6.8.0, but "+dir+"/boot/vmlinuz-6.9.0 is 6.9.0")
 }
@@ -108,6 +110,7 @@ func TestFindReadsANixOSSystem(t *testing.T) {
 	for _, w := range []Where{
 		{StoreRoot: dir, Toplevel: toplevel},
 		{StoreRoot: dir, Kernel: dir + toplevel + "/kernel", Modules: dir + toplevel + "/kernel-modules"},
+		{StoreRoot: dir, Kernel: dir + toplevel + "/kernel", Modules: dir + toplevel},
 	} {
 		k, err := Find(w)
 		if err != nil || k.Path != dir+linux+"/bzImage" || k.Version != "6.6.32" || k.Folder != dir+modules+"/lib/modules/6.6.32" {
@@ -136,6 +139,15 @@ func TestANamedKernelHasItsModulesNearby(t *testing.T) {
 		if k, err := Find(Where{Kernel: dir + "/" + kernel}); err != nil || k.Folder != dir+"/"+modules {
 			t.Errorf("%s: got %q, %v", kernel, k.Folder, err)
 		}
+	}
+}
+
+func TestAFolderOfModulesMayHaveAnyName(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir+"/bzImage", madeX86("6.1"))
+	put(t, dir+"/mine/kernel/a.ko", madeModule("depends="))
+	if k, err := Find(Where{Kernel: dir + "/bzImage", Modules: dir + "/mine"}); err != nil || k.Folder != dir+"/mine" {
+		t.Errorf("got %q, %v", k.Folder, err)
 	}
 }
 

@@ -22,6 +22,8 @@ func TestOpenTellsWhatAKernelIs(t *testing.T) {
 		want    Kernel
 	}{
 		"bzImage":  {madeX86("6.1.0-49-cloud-amd64"), Kernel{Arch: X86_64, Version: "6.1.0-49-cloud-amd64"}},
+		"older":    {with(madeX86("3.2.0-4-686-pae"), 0x206, "\x0b\x02"), Kernel{Arch: I386, Version: "3.2.0-4-686-pae"}}, // xloadflags are not there yet
+		"32 bits":  {with(madeX86("6.1.0-686"), 0x236, "\x00\x00"), Kernel{Arch: I386, Version: "6.1.0-686"}},
 		"Image":    {madeArm64("6.12.1-arm64+x~y_z"), Kernel{Arch: AArch64, Version: "6.12.1-arm64+x~y_z"}},
 		"Image.gz": {packed(t, madeArm64("6.12.1"), "gzip", "-n"), Kernel{Arch: AArch64, Version: "6.12.1"}},
 		"linux":    {madeUM("6.1.176"), Kernel{Arch: UM, Version: "6.1.176"}},
@@ -39,16 +41,15 @@ func TestOpenSaysWhatIsNoKernel(t *testing.T) {
 	dir := t.TempDir()
 	must(t, unix.Mkfifo(dir+"/pipe", 0o600))
 	x86 := madeX86("6.1.0")
-	with := func(at int, b string) string { return x86[:at] + b + x86[at+len(b):] }
 	for name, c := range map[string]struct{ content, want string }{
 		"empty":     {"", "is not a Linux kernel: it is neither"},
 		"text":      {strings.Repeat("text", 2000), "is not a Linux kernel: it is neither"},
 		"cut":       {x86[:7000], "is a kernel that is cut off: it ends at byte 7000"},
 		"cuthead":   {x86[:0x210], "is a kernel that is cut off: it ends at byte 528"},
-		"flag":      {with(0x1fe, "\x00\x00"), "is a damaged kernel: its boot_flag is 0x0000"},
-		"zImage":    {with(0x211, "\x00"), "is a zImage"},
-		"silent":    {with(0x20e, "\x00\x00"), "does not say its version"},
-		"behind":    {with(0x20e, "\x00\x08"), "does not say its version"},
+		"flag":      {with(x86, 0x1fe, "\x00\x00"), "is a damaged kernel: its boot_flag is 0x0000"},
+		"zImage":    {with(x86, 0x211, "\x00"), "is a zImage"},
+		"silent":    {with(x86, 0x20e, "\x00\x00"), "does not say its version"},
+		"behind":    {with(x86, 0x20e, "\x00\x08"), "does not say its version"},
 		"path":      {madeX86("../../etc"), `version cannot be read: "../../etc`},
 		"long":      {madeX86("6" + strings.Repeat(".1", 40)), "version cannot be read"},
 		"Image":     {madeArm64("%s"), "does not say its version"},

@@ -77,6 +77,9 @@ func madeX86(version string) string {
 	return string(b)
 }
 
+// with is content with other bytes at that place.
+func with(content string, at int, b string) string { return content[:at] + b + content[at+len(b):] }
+
 // madeArm64 is an Image without code, whose banner lies far behind.
 func madeArm64(version string) string {
 	b := make([]byte, 3<<20)

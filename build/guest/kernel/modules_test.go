@@ -115,11 +115,16 @@ func TestDepmodsListsComeFirst(t *testing.T) {
 	put(t, dir+"/a.ko", madeModule("depends=wrong", "softdep=pre: wrong"))
 	put(t, dir+"/sub/b-b.ko", madeModule("depends="))
 	put(t, dir+"/elsewhere/c.ko", madeModule("depends="))
-	put(t, dir+"/soft.ko", madeModule("depends="))
-	put(t, dir+"/modules.dep", "a.ko: sub/b-b.ko "+dir+"/elsewhere/c.ko\nsub/b-b.ko: "+dir+"/elsewhere/c.ko\n"+dir+"/elsewhere/c.ko:\nsoft.ko:\nlost.ko:\n")
+	for _, name := range []string{"soft", "other", "fast", "slow_generic"} {
+		put(t, dir+"/"+name+".ko", madeModule("depends="))
+	}
+	put(t, dir+"/modules.dep", "a.ko: sub/b-b.ko "+dir+"/elsewhere/c.ko\nsub/b-b.ko: "+dir+"/elsewhere/c.ko\n"+dir+"/elsewhere/c.ko:\nsoft.ko:\nother.ko:\nfast.ko:\nslow_generic.ko:\nlost.ko:\n")
 	put(t, dir+"/modules.softdep", "# a comment\nsoftdep b_b pre: by-alias\n")
-	put(t, dir+"/modules.alias", "alias by_alias soft\nalias pci:v* soft\n")
-	if files, err := collected(dir, "a", "lost?"); err != nil || files != "c.ko soft.ko b-b.ko a.ko" {
+	put(t, dir+"/modules.alias", "alias by_alias soft\nalias by_alias other\nalias algorithm fast\nalias algorithm slow_generic\nalias pci:v* soft\n")
+	if files, err := collected(dir, "a", "lost?"); err != nil || files != "c.ko soft.ko other.ko b-b.ko a.ko" {
+		t.Errorf("got %q, %v", files, err)
+	}
+	if files, err := collected(dir, "algorithm"); err != nil || files != "slow_generic.ko" {
 		t.Errorf("got %q, %v", files, err)
 	}
 	var missing *MissingModuleError

@@ -83,17 +83,17 @@ func (t *tree) list(name string) ([]byte, error) {
 	return t.root.read(path.Join(t.dir, name), maxList)
 }
 
-// findTree is the module tree that dir is or that lies in it: as lib/modules/VERSION
-// or usr/lib/modules/VERSION, or as VERSION. Of several it is that of the given version.
+// findTree is the module tree that dir is or that lies in it: as lib/modules/VERSION,
+// there or below usr or a NixOS system's kernel-modules, or as VERSION. Of several it is that of the given version.
 func findTree(r root, dir, version string) (string, error) {
 	names, err := r.list(dir)
 	if err != nil {
 		return "", err
 	}
-	if isTree(names) {
+	if isTree(r, dir, names) {
 		return dir, nil
 	}
-	for _, sub := range []string{"lib/modules", "usr/lib/modules", "."} {
+	for _, sub := range []string{"lib/modules", "usr/lib/modules", "kernel-modules/lib/modules", "."} {
 		in := path.Join(dir, sub)
 		names, err := r.list(in)
 		if err != nil {
@@ -101,7 +101,7 @@ func findTree(r root, dir, version string) (string, error) {
 		}
 		var trees []string
 		for _, name := range names {
-			if below, err := r.list(path.Join(in, name)); err == nil && isTree(below) {
+			if below, err := r.list(path.Join(in, name)); err == nil && isTree(r, path.Join(in, name), below) {
 				trees = append(trees, name)
 			}
 		}
@@ -119,10 +119,11 @@ func findTree(r root, dir, version string) (string, error) {
 	return "", fmt.Errorf("%s: holds no kernel modules: it has neither modules.dep nor modules.order nor a folder kernel", r.on(dir))
 }
 
-// isTree tells a module tree by the names that lie in it.
-func isTree(names []string) bool {
+// isTree tells a module tree by the names that lie in it. In a NixOS system
+// kernel is a file.
+func isTree(r root, dir string, names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool {
-		return name == "kernel" || name == "modules.dep" || name == "modules.order" || name == "modules.builtin"
+		return name == "modules.dep" || name == "modules.order" || name == "modules.builtin" || name == "kernel" && r.isFolder(path.Join(dir, name))
 	})
 }
 
