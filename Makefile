@@ -60,7 +60,7 @@ kernel: judges
 	@set -e; kernel="$(REPRODISK_KERNEL)"; modules="$(REPRODISK_MODULES)"; version=""; \
 	version() { tail -c +$$(($$(od -An -tu2 -j526 -N2 "$$1") + 513)) "$$1" | head -c 128 | tr '\0 ' '\n\n' | head -n 1; }; \
 	if [ -e "$$kernel" ]; then version=$$(version "$$kernel"); \
-	  if [ -e "$$modules/$$version" ] || [ -e "/lib/modules/$$version" ]; then exit 0; fi; fi; \
+	  if [ -e "$$modules/$$version" ]; then exit 0; fi; fi; \
 	command -v apt-get >/dev/null || exit 0; \
 	mkdir -p "$$(dirname "$$kernel")" "$$modules"; \
 	dir=$$(mktemp -d "$$modules/.new.XXXXXX"); trap 'rm -rf "$$dir"' EXIT; trap 'exit 1' INT TERM; chmod 755 "$$dir"; cd "$$dir"; \
