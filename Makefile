@@ -26,7 +26,8 @@ export REPRODISK_MODULES ?= $(CURDIR)/bin/kernel/modules
 
 # The modules that a guest can need, with what those need.
 MODULES = kernel/arch/*/crypto kernel/crypto kernel/lib kernel/drivers/virtio kernel/drivers/block/virtio_blk.ko* kernel/drivers/char/virtio_console.ko* \
-  kernel/drivers/char/hw_random kernel/fs/efivarfs kernel/fs/ext4 kernel/fs/fat kernel/fs/jbd2 kernel/fs/mbcache.ko* kernel/fs/nls modules.*
+  kernel/drivers/char/hw_random kernel/fs/efivarfs kernel/fs/ext4 kernel/fs/fat kernel/fs/jbd2 kernel/fs/mbcache.ko* kernel/fs/nls \
+  kernel/fs/fuse kernel/fs/overlayfs kernel/fs/9p kernel/fs/fscache kernel/fs/netfs kernel/net/9p modules.*
 
 # The installer of systemd-boot that the tests run, taken out of its package:
 # installed, that package puts a boot loader onto a machine that has an ESP.
@@ -55,12 +56,14 @@ judges:
 
 # Where there is none to be had, the tests that boot images are skipped, or
 # fail in CI. A kernel that is there is kept, as long as its package is to be
-# had: its modules have to be of its very version.
+# had: its modules have to be of its very version. They are taken out anew where
+# other ones are wanted by now.
 kernel: judges
-	@set -e; kernel="$(REPRODISK_KERNEL)"; modules="$(REPRODISK_MODULES)"; version=""; \
+	@set -e; kernel="$(REPRODISK_KERNEL)"; modules="$(REPRODISK_MODULES)"; version=""; ours=""; \
+	if [ "$$modules" = "$(CURDIR)/bin/kernel/modules" ]; then ours=yes; fi; \
 	version() { tail -c +$$(($$(od -An -tu2 -j526 -N2 "$$1") + 513)) "$$1" | head -c 128 | tr '\0 ' '\n\n' | head -n 1; }; \
 	if [ -e "$$kernel" ]; then version=$$(version "$$kernel"); \
-	  if [ -e "$$modules/$$version" ]; then exit 0; fi; fi; \
+	  if [ -e "$$modules/$$version" ] && { [ -z "$$ours" ] || [ "$$(cat "$$modules/$$version/taken" 2>/dev/null)" = '$(MODULES)' ]; }; then exit 0; fi; fi; \
 	command -v apt-get >/dev/null || exit 0; \
 	mkdir -p "$$(dirname "$$kernel")" "$$modules"; \
 	dir=$$(mktemp -d "$$modules/.new.XXXXXX"); trap 'rm -rf "$$dir"' EXIT; trap 'exit 1' INT TERM; chmod 755 "$$dir"; cd "$$dir"; \
@@ -72,7 +75,8 @@ kernel: judges
 	  if ! get "$$package"; then echo "no kernel to boot images with: name one with REPRODISK_KERNEL"; exit 0; fi; version=""; fi; \
 	dpkg-deb --fsys-tarfile *.deb | tar -x --no-same-owner; \
 	tree=$$(ls -d "$$dir"/lib/modules/* "$$dir"/usr/lib/modules/* 2>/dev/null | head -n 1); \
-	mkdir few; cd "$$tree"; for f in $(MODULES); do if [ -e "$$f" ]; then cp -r --parents "$$f" "$$dir/few"; fi; done; cd "$$dir"; \
+	mkdir few; cd "$$tree"; for f in $(MODULES); do if [ -e "$$f" ]; then cp -r --parents "$$f" "$$dir/few"; fi; done; cd "$$dir"; echo '$(MODULES)' >few/taken; \
+	if [ -n "$$ours" ]; then rm -rf "$$modules/$${tree##*/}"; fi; \
 	[ -e "$$modules/$${tree##*/}" ] || mv -T few "$$modules/$${tree##*/}"; \
 	if [ -z "$$version" ]; then mv -f boot/vmlinuz-* "$$kernel"; fi
 

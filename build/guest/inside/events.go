@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,7 +50,7 @@ func (s *events) send(e job.Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.Uptime = uptime()
-	if e.Kind != job.Alive {
+	if e.Kind != job.Alive && e.Kind != job.Data {
 		e.Text = clean(e.Text)
 		s.print(strings.TrimSpace(string(e.Kind) + " " + e.Step + ": " + e.Text))
 	}
@@ -57,14 +58,17 @@ func (s *events) send(e job.Event) {
 		return
 	}
 	last := e.Kind == job.Failed || e.Kind == job.Done
-	if s.unheard && (e.Kind == job.Alive || s.size > backlog && !last) {
+	if s.unheard && e.Kind != job.Data && (e.Kind == job.Alive || s.size > backlog && !last) {
 		s.flush(0)
 		return
 	}
 	line := encode(e)
 	s.lines, s.size = append(s.lines, line), s.size+len(line)
 	wait := s.patience
-	if s.unheard {
+	switch {
+	case e.Kind == job.Data: // nothing of it may be lost, so that its writer waits, as at a pipe
+		wait = math.MaxInt64
+	case s.unheard:
 		wait = 0
 	}
 	s.unheard = !s.flush(wait)
@@ -87,14 +91,14 @@ func (s *events) drain() {
 
 // flush writes what is not written; it reports whether all of it is.
 func (s *events) flush(wait time.Duration) bool {
-	until := time.Now().Add(wait)
+	began := time.Now()
 	for s.port >= 0 && len(s.lines) > 0 {
 		n, err := unix.Write(s.port, s.lines[0])
 		switch {
 		case err == unix.EINTR:
 			continue
 		case err == unix.EAGAIN, err == nil && n == 0:
-			left := time.Until(until)
+			left := wait - time.Since(began)
 			if left <= 0 {
 				return false
 			}

@@ -23,14 +23,16 @@ const maxJob = 16 << 20
 //
 // The kernel must be able to open /dev/console in its first root, or there is a
 // /dev/null: a Go program without standard files does not start.
-func Main() {
+//
+// A task is what is done for a job that is one, instead of mounts and steps.
+func Main(task ...Task) {
 	if os.Getpid() != 1 || os.Args[0] != job.Init && os.Args[0] != job.Init[1:] {
 		return
 	}
 	if _, err := os.Lstat(job.File); err != nil {
 		return
 	}
-	g := &guest{events: &events{port: -1, console: os.Stdout, patience: hostLimit}, image: -1}
+	g := &guest{task: task, events: &events{port: -1, console: os.Stdout, patience: hostLimit}, image: -1}
 	defer powerOff() // were init to end, the kernel would panic
 	defer g.rescue()
 	deafen()
@@ -44,6 +46,7 @@ func deafen() { signal.Notify(make(chan os.Signal, 1)) }
 
 // guest is the guest's state between its start and its end.
 type guest struct {
+	task   []Task // at most one
 	job    job.Job
 	events *events
 	log    kernelLog
@@ -83,15 +86,24 @@ func (g *guest) live() {
 	for _, n := range notes {
 		g.say("", "%s", n)
 	}
-	if g.stage(job.MountStep, func() error {
-		if err != nil {
-			return err
-		}
-		return g.mountAll()
-	}) && g.steps() && g.stage(job.UnmountStep, g.unmountAll) {
+	if g.all(err) {
 		g.events.send(job.Event{Kind: job.Done})
 	}
 	g.events.drain()
+}
+
+// all does the whole job; err is what went wrong before it.
+func (g *guest) all(err error) bool {
+	first := func(do func() error) func() error {
+		if err != nil {
+			return func() error { return err }
+		}
+		return do
+	}
+	if g.job.Task != nil {
+		return g.stage(job.TaskStep, first(g.doTask))
+	}
+	return g.stage(job.MountStep, first(g.mountAll)) && g.steps() && g.stage(job.UnmountStep, g.unmountAll)
 }
 
 // stage does a part of the job and tells how it went.

@@ -1,5 +1,7 @@
 package job
 
+import "encoding/json"
+
 // Places in the guest before its disk is mounted.
 const (
 	File    = "/job.json"           // the Job
@@ -15,6 +17,9 @@ const (
 	MountStep   = "mount the filesystems"
 	UnmountStep = "unmount the filesystems"
 )
+
+// TaskStep is the only step of a job that is a task.
+const TaskStep = "the task"
 
 // Job is all that a guest does between its start and its end.
 type Job struct {
@@ -39,6 +44,9 @@ type Job struct {
 	EFIVariables bool `json:"efiVariables,omitempty"`
 	// Steps in their order. The first that fails ends the guest.
 	Steps []Step `json:"steps"`
+	// Task, where it is set, is all that is done: mounts and steps are not. What
+	// it says is between the program that runs in the guest and the host's.
+	Task json.RawMessage `json:"task,omitempty"`
 	// Beat is the time between two Alive events, in milliseconds.
 	Beat int `json:"beat"`
 }
@@ -85,6 +93,9 @@ type Remove struct {
 // MaxEvent bounds an event's line, in bytes with its end.
 const MaxEvent = 64 << 10
 
+// MaxBytes bounds the bytes of one event: in base64 they fit into its line.
+const MaxBytes = 32 << 10
+
 // Kind is what an event is about.
 type Kind string
 
@@ -93,6 +104,7 @@ const (
 	Ready  Kind = "ready"  // the guest runs; nothing has touched the disk yet
 	Began  Kind = "began"  // a step begins; the mounts, and the end, are steps too
 	Output Kind = "output" // a line that a step's program has printed, or that the guest has to say
+	Data   Kind = "data"   // bytes of a task
 	Alive  Kind = "alive"  // once a beat
 	Failed Kind = "failed" // the step failed; the guest turns itself off
 	Done   Kind = "done"   // all is done, unmounted and written; the guest turns itself off
@@ -107,6 +119,9 @@ type Event struct {
 	// Work is a number that grows while anything is done in the guest: time of
 	// its processors and sectors of its disk. In Alive.
 	Work uint64 `json:"work,omitempty"`
+	// Bytes are a piece of a task's Stream, at most MaxBytes. In Data.
+	Bytes  []byte `json:"bytes,omitempty"`
+	Stream int    `json:"stream,omitempty"`
 	// Memory is set in Failed where the guest's kernel had no memory left.
 	Memory bool `json:"memory,omitempty"`
 }

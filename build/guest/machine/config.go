@@ -46,6 +46,8 @@ type Config struct {
 	// which the guest writes; both or neither.
 	Firmware, Variables *os.File
 
+	Shares []Share // folders of the host's; of QEMU's machines
+
 	MemMiB int // default: 1024
 	CPUs   int // default: 1
 	Accel  Accel
@@ -111,6 +113,8 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("machine: firmware and its variables come together")
 	case c.MemMiB < 32 || c.CPUs < 1:
 		return c, fmt.Errorf("machine: %d MiB and %d processors are no machine", c.MemMiB, c.CPUs)
+	case c.Engine == UML && len(c.Shares) > 0:
+		return c, errors.New("machine: user-mode Linux shares no folders")
 	case c.Engine == UML && (c.Firmware != nil || c.Screendump != ""):
 		return c, errors.New("machine: user-mode Linux has no firmware and no screen")
 	}

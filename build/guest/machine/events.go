@@ -12,7 +12,7 @@ import (
 
 // kinds are those that a guest may send.
 var kinds = map[job.Kind]bool{
-	job.Ready: true, job.Began: true, job.Output: true, job.Alive: true, job.Failed: true, job.Done: true,
+	job.Ready: true, job.Began: true, job.Output: true, job.Data: true, job.Alive: true, job.Failed: true, job.Done: true,
 }
 
 // message is what came over the port of the events: an event, or what is wrong

@@ -137,6 +137,9 @@ func (c *Config) qemu(program string, accel Accel, h *hardware) (*command, error
 	if c.Firmware != nil {
 		machine += ",pflash0=firmware,pflash1=variables"
 	}
+	if c.sharesMemory() {
+		machine += ",memory-backend=" + memoryBackend
+	}
 	cmd.add("-machine", machine, "-accel", string(accel), "-cpu", "max",
 		"-m", fmt.Sprintf("%dM", c.MemMiB), "-smp", fmt.Sprint(c.CPUs),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
@@ -155,6 +158,9 @@ func (c *Config) qemu(program string, accel Accel, h *hardware) (*command, error
 	}
 	cmd.add("-device", b.panic)
 	if err := c.files(cmd, h); err != nil {
+		return nil, err
+	}
+	if err := c.shares(cmd, h); err != nil {
 		return nil, err
 	}
 	kernel, err := h.openKernel(c.Kernel)
