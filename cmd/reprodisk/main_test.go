@@ -18,12 +18,14 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/build/guest/inside"
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 )
 
 func TestMain(m *testing.M) {
+	inside.Main()
 	sandbox.Main()
 	// The stories mostly wait for a clock to move on: more of them can do so at
 	// the same time than there are processors.
