@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// panicked is what a Linux kernel says when it panics, kernel/panic.c.
-var panicked = regexp.MustCompile(`Kernel panic - not syncing: ([^\r\n]*)`)
+// panicked is what a Linux kernel says when it panics, kernel/panic.c, in a line
+// of its own: what programs of the guest say has other words before it.
+var panicked = regexp.MustCompile(`(?m)^(?:\[[^]\n]*\] ?)*Kernel panic - not syncing: ([^\r\n]*)`)
 
 // console is what the machine's console said. Fields that are not atomic may
 // be read when it has ended.
@@ -35,7 +36,7 @@ func (c *console) read(from io.Reader, to io.Writer) {
 				_, c.err = to.Write(b[:n])
 			}
 			_, _ = c.tail.Write(b[:n])
-			if bytes.Contains(c.tail.b, []byte("Kernel panic - ")) {
+			if bytes.Contains(c.tail.b, []byte("Kernel panic - ")) && panicked.Match(c.tail.b) {
 				c.panic.Store(true)
 			}
 			select {

@@ -287,6 +287,7 @@ func (f *fake) play(part string) {
 func faked(t testing.TB, part string) (Config, *heard) {
 	t.Helper()
 	t.Setenv(fakeVariable, part)
+	t.Setenv("GORACE", "atexit_sleep_ms=0") // the fake's end would be a second late
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package machine
 
 import (
 	"encoding/json"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -38,6 +39,21 @@ func TestTheTailIsTheLastLines(t *testing.T) {
 	}
 	if got := many.lines(2); !slices.Equal(got, []string{strings.Repeat("x", 48), strings.Repeat("x", 49)}) {
 		t.Errorf("the last lines are %q", got)
+	}
+}
+
+func TestAPanicIsWhatTheKernelItselfSays(t *testing.T) {
+	for said, want := range map[string]string{
+		"[    3.492317] Kernel panic - not syncing: it had to\r\n[    3.5] CPU: 0\r\n": "kernel panic: it had to",
+		"one\n[  3.4][    T1] Kernel panic - not syncing: it had to":                   "kernel panic: it had to",
+		"Kernel panic - not syncing: \x1b[mit had to\n":                                "kernel panic: it had to",
+		"reprodisk: output: Kernel panic - not syncing: read the manual\n":             "",
+	} {
+		c := newConsole()
+		c.read(strings.NewReader(said), io.Discard)
+		if got, _ := c.why(); got != want || c.panic.Load() != (want != "") {
+			t.Errorf("%q is told as %q", said, got)
+		}
 	}
 }
 

@@ -113,7 +113,7 @@ func (w *watch) untilCause(ctx context.Context) *Error {
 		case <-w.console.moved:
 			w.moved()
 			if w.console.panic.Load() && w.last == nil {
-				w.sooner(w.c.grace)
+				w.sooner(2 * polite) // the machine restarts, which ends it; user-mode Linux may not
 			}
 		case f := <-found:
 			switch {

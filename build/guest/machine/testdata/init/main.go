@@ -141,13 +141,10 @@ func (g *guest) grant(wish string) {
 		g.alive(forever, false)
 	case "endless":
 		g.alive(forever, true)
-	case "flood":
+	case "write": // fills its disk, after it has said much, and what time it is
 		for range 1000 {
-			g.tell(job.Event{Kind: job.Output, Step: "the step", Text: strings.Repeat("x", 4000)})
+			g.tell(job.Event{Kind: job.Output, Text: strings.Repeat("x", 4000)})
 		}
-		g.tell(job.Event{Kind: job.Began, Step: "the flood is over"})
-		time.Sleep(time.Hour)
-	case "write": // fills its disk, after it has said what time it is
 		g.tell(job.Event{Kind: job.Output, Text: time.Now().UTC().Format(time.DateOnly)})
 		g.write()
 		g.tell(job.Event{Kind: job.Done})
