@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/reprodisk/reprodisk/build/guest/job"
 )
 
@@ -66,12 +68,15 @@ type Config struct {
 	Screendump string
 
 	// Event is called for each event in its order, and Warn for what people
-	// should know, in one line. The machine waits for both.
+	// should know, in one line. The machine waits for both. The console is
+	// written by another goroutine than that which calls the two.
 	Event func(job.Event)
 	Warn  func(string)
 
 	// grace is how long a guest that is at its end may take to turn itself off.
 	grace time.Duration
+	// unconfined is set where this QEMU cannot confine itself.
+	unconfined bool
 }
 
 // Report is what came of a machine.
@@ -117,6 +122,14 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("machine: user-mode Linux shares no folders")
 	case c.Engine == UML && (c.Firmware != nil || c.Screendump != ""):
 		return c, errors.New("machine: user-mode Linux has no firmware and no screen")
+	}
+	for name, f := range map[string]*os.File{"disk": c.Disk, "firmware's variables": c.Variables} {
+		if f == nil {
+			continue
+		}
+		if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0); err != nil || flags&unix.O_ACCMODE != unix.O_RDWR {
+			return c, fmt.Errorf("machine: the file of the %s is not open for reading and writing", name)
+		}
 	}
 	c.Arch = arch
 	if c.Console == nil {

@@ -141,6 +141,12 @@ func (f *fake) play(part string) {
 	case "done":
 		f.greet()
 		f.done()
+	case "confined":
+		if slices.Contains(os.Args, "-sandbox") {
+			fmt.Fprintln(os.Stderr, "fake: -sandbox support is not enabled in this QEMU binary")
+			os.Exit(1)
+		}
+		f.done()
 	case "status":
 		fmt.Fprintln(os.Stderr, "fake: the option is not known")
 		os.Exit(1)
@@ -366,6 +372,13 @@ func TestWhatQEMUSaysIsTold(t *testing.T) {
 				t.Errorf("the machine ended with %v", e)
 			}
 		})
+	}
+}
+
+func TestAQEMUWithoutSeccompIsStarted(t *testing.T) {
+	c, _ := faked(t, "confined")
+	if _, e := ending(t, t.Context(), c); e != nil {
+		t.Error(e)
 	}
 }
 

@@ -58,7 +58,7 @@ func Probe(ctx context.Context, c Config) (s Status, err error) {
 		return s, nil
 	}
 	// Without a root filesystem a kernel that comes up panics.
-	_, err = c.attempt(ctx, c.Trial, func(h *hardware) (*command, error) { return c.qemu(s.Program, KVM, h) })
+	_, err = c.start(ctx, s.Program, KVM, c.Trial)
 	var e *Error
 	switch {
 	case errors.As(err, &e) && e.Ending == Panicked:

@@ -78,6 +78,11 @@ func TestWhatIsMissingIsNamed(t *testing.T) {
 }
 
 func TestWhatIsNoMachineIsRefused(t *testing.T) {
+	readOnly, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer readOnly.Close()
 	for want, c := range map[string]Config{
 		"architecture":    {Arch: "vax", Kernel: "k"},
 		"engine":          {Engine: "steam", Kernel: "k"},

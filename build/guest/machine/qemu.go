@@ -27,7 +27,7 @@ type board struct {
 // no_timer_check, Documentation/admin-guide/kernel-parameters.txt.
 var boards = map[string]board{
 	"x86_64":  {machine: "q35", tty: "ttyS0", panic: "pvpanic", tcg: "no_timer_check"},
-	"aarch64": {machine: "virt", tty: "ttyAMA0", panic: "pvpanic-pci"},
+	"aarch64": {machine: "virt,gic-version=max", tty: "ttyAMA0", panic: "pvpanic-pci"},
 }
 
 // hardware are a machine's files and wires, which last for one start.
@@ -143,8 +143,10 @@ func (c *Config) qemu(program string, accel Accel, h *hardware) (*command, error
 	cmd.add("-machine", machine, "-accel", string(accel), "-cpu", "max",
 		"-m", fmt.Sprintf("%dM", c.MemMiB), "-smp", fmt.Sprint(c.CPUs),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-rtc", c.clock())
+	if !c.unconfined {
+		cmd.add("-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny")
+	}
 	cmd.socket("monitor", h.monitor)
 	cmd.add("-mon", "chardev=monitor,mode=control")
 	cmd.socket("console", h.console)

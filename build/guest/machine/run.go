@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -36,19 +37,12 @@ func Run(ctx context.Context, c Config) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	start := func(accel Accel, limit time.Duration) (Report, error) {
-		r, err := c.attempt(ctx, limit, func(h *hardware) (*command, error) { return c.qemu(program, accel, h) })
-		r.Accel = accel
-		return r, err
-	}
+	start := func(accel Accel, limit time.Duration) (Report, error) { return c.start(ctx, program, accel, limit) }
 	if c.Accel != Auto {
-		limit := c.Start
-		if c.Accel == KVM {
-			if why := noKVM(c.Arch); why != "" {
-				return Report{}, fmt.Errorf("guest: there is no KVM: %s", why)
-			}
+		if why := noKVM(c.Arch); c.Accel == KVM && why != "" {
+			return Report{}, fmt.Errorf("guest: there is no KVM: %s", why)
 		}
-		return start(c.Accel, limit)
+		return start(c.Accel, c.Start)
 	}
 	if noKVM(c.Arch) == "" {
 		before, err := c.remember()
@@ -66,6 +60,20 @@ func Run(ctx context.Context, c Config) (Report, error) {
 		c.Warn(fmt.Sprintf("the guest does not come up under KVM and is emulated, which is slower: %s", e.Text))
 	}
 	return start(TCG, c.Start)
+}
+
+// start starts a machine of QEMU's once: twice where QEMU was built without
+// seccomp, so that it refuses to confine itself.
+func (c *Config) start(ctx context.Context, program string, accel Accel, limit time.Duration) (r Report, err error) {
+	for {
+		r, err = c.attempt(ctx, limit, func(h *hardware) (*command, error) { return c.qemu(program, accel, h) })
+		r.Accel = accel
+		var e *Error
+		if c.unconfined || r.Ready > 0 || !errors.As(err, &e) || e.Ending != Ended || !strings.Contains(e.Text, "sandbox") {
+			return r, err
+		}
+		c.unconfined = true
+	}
 }
 
 // program is the path of QEMU's program.
