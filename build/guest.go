@@ -92,6 +92,9 @@ func (b *builder) runGuest(ctx context.Context, disk *os.File) error {
 		return f(disk, b.layout)
 	}
 	s := b.spec
+	if s.VM.Engine == spec.EngineUML && b.opt.Guest.Screendump != "" {
+		return b.guestError("user-mode Linux has no screen that --guest-screendump could take: vm.engine: qemu has")
+	}
 	o := guest.Options{
 		Program: b.opt.Guest.Program, Console: b.opt.Guest.Console, Screendump: b.opt.Guest.Screendump,
 		Kernel: s.Resolve(s.VM.Kernel), Modules: s.Resolve(s.VM.Modules), QEMU: s.Resolve(s.VM.QEMU),
