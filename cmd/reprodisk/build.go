@@ -31,7 +31,8 @@ variables follows, and then those of what postVM has made.
 
 The options of a spec are those of NixOS's make-disk-image; see
 docs/make-disk-image.md. Times in the image are SOURCE_DATE_EPOCH's where that
-is set. The image appears whole or not at all, and replaces an older one.
+is set. The image appears whole or not at all, and replaces an older one. -v says on
+standard error how long each phase took.
 
 Where the spec wants the system's own boot loader installer or other commands of
 the image to run (bootLoader: guest, vm.run), they do so in a virtual machine:
@@ -67,10 +68,16 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 		return err
 	}
 	defer o.log.close()
+	var took timings
+	tell := o.log.tee(a.progress.show)
 	opt := build.Options{
 		OutDir: o.out, SourceDateEpoch: os.Getenv("SOURCE_DATE_EPOCH"),
-		Warn: a.warn, Progress: o.log.tee(a.progress.show), Output: above{a.progress, a.stderr},
-		Guest: build.GuestOptions{KeepDisk: o.keepGuest, Screendump: o.screendump},
+		Warn: a.warn, Progress: func(phase string, done, total int64) {
+			took.phase(phase)
+			tell(phase, done, total)
+		},
+		Output: above{a.progress, a.stderr},
+		Guest:  build.GuestOptions{KeepDisk: o.keepGuest, Screendump: o.screendump},
 	}
 	if o.console != "" {
 		f, err := os.Create(o.console)
@@ -87,6 +94,9 @@ func (a *app) build(ctx context.Context, o *buildOptions, path string) error {
 	a.progress.clear()
 	if a.global.quiet {
 		return nil
+	}
+	if a.global.verbose {
+		fmt.Fprint(a.stderr, took.text())
 	}
 	for _, path := range append([]string{res.Image, res.Variables}, res.Also...) {
 		if path == "" {
