@@ -194,12 +194,12 @@ func (b *builder) guestSteps() []job.Step {
 	case loader:
 		run("install the boot loader", false, []string{"NIXOS_INSTALL_BOOTLOADER=1"}, profile+"/bin/switch-to-configuration", "boot")
 	}
-	for _, argv := range s.VM.Run {
-		run("run "+strings.Join(argv, " "), false, nil, argv...)
-	}
 	if loader {
 		// Not one and the same for all machines that start from the image.
 		remove("/etc/machine-id")
+	}
+	for _, argv := range s.VM.Run {
+		run("run "+strings.Join(argv, " "), false, nil, argv...)
 	}
 	if s.HasESP() && b.chance == nil {
 		remove(path.Join(b.espMount(), "loader/random-seed"))

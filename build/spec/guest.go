@@ -30,7 +30,7 @@ type VM struct {
 	Engine  string // EngineQEMU, EngineUML
 	// Timeout is how long nothing at all may move in the machine, in seconds.
 	Timeout int64
-	// Run are commands that run in the image, after its boot loader is there.
+	// Run are commands that run in the image, when its boot loader is there.
 	Run [][]string
 }
 
