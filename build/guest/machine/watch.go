@@ -296,6 +296,8 @@ func (w *watch) ownEnd() *Error {
 		return w.fail(Panicked, "")
 	case status.Signaled() && !w.down:
 		return w.fail(Ended, fmt.Sprintf("%s was ended by a signal, %v%s", name, status.Signal(), last))
+	case w.c.Engine == UML && strings.Contains(last, "check_ptrace"):
+		return w.fail(Ended, "user-mode Linux traces its processes (ptrace), which is denied here, as in a sandbox that traces the build itself: QEMU does without (vm.engine: qemu)")
 	case status.ExitStatus() != 0 && !w.down:
 		return w.fail(Ended, fmt.Sprintf("%s ended with status %d%s", name, status.ExitStatus(), last))
 	case restarted:
