@@ -7,12 +7,12 @@ FUZZTIME ?= 20s
 
 # The Debian packages whose tools the tests call: internal/judge maps each
 # tool to its package, and a test keeps this list and that map equal.
-JUDGES = acl attr binutils btrfs-progs bubblewrap busybox-static chromium cpio diffoscope-minimal diffutils dosfstools e2fsprogs erofs-utils fdisk gcc gdisk genisoimage grub-common grub-efi-amd64-bin grub-pc-bin grub2-common gzip kmod libsystemd-shared libxml2-utils mount mtools nix-bin ovmf parted patch qemu-system-x86 qemu-utils rsync shellcheck sleuthkit sqlite3 squashfs-tools systemd-boot-efi tar uidmap user-mode-linux util-linux xfsprogs xz-utils zip zstd
+JUDGES = acl attr binutils btrfs-progs bubblewrap busybox-static chromium cpio diffoscope-minimal diffutils dosfstools e2fsprogs erofs-utils fdisk gcc gdisk genisoimage grub-common grub-efi-amd64-bin grub-pc-bin grub2-common gzip kmod libsystemd-shared libxml2-utils mount mtools nix-bin ovmf parted patch qemu-system-common qemu-system-x86 qemu-utils rsync shellcheck sleuthkit sqlite3 squashfs-tools systemd-boot-efi tar uidmap user-mode-linux util-linux xfsprogs xz-utils zip zstd
 
 # The packages that share memory between goroutines: the race detector, which
 # takes five to ten times as long, would find nothing in the others. A test
 # keeps this list complete.
-RACE = ./build/closure ./build/format ./build/guest/inside ./build/guest/machine ./build/stage ./cmd/reprodisk ./internal/mkfs/mkext4 ./internal/ondisk/ext4 ./internal/ondisk/qcow2 ./internal/ondisk/vmdk ./internal/wholefile ./verify ./verify/attribute ./verify/compare/digest ./verify/compare/scan ./verify/sandbox
+RACE = ./build/closure ./build/format ./build/guest/inside ./build/guest/machine ./build/stage ./cmd/reprodisk ./internal/mkfs/mkext4 ./internal/ondisk/ext4 ./internal/ondisk/qcow2 ./internal/ondisk/vmdk ./internal/wholefile ./verify ./verify/attribute ./verify/compare/digest ./verify/compare/scan ./verify/sandbox ./verify/sandbox/vm
 
 # What the race detector needs to build.
 TOOLCHAIN = gcc libc6-dev

@@ -90,9 +90,9 @@ func (l *lab) buildQuietly(ctx context.Context, which string, w world.World, wat
 	r := sandbox.Request{
 		Level: l.opt.Level, World: w, Path: j.program.Path, Args: append(append([]string{}, j.program.Args...), j.args(out)...),
 		Dir: j.dir, Overlay: l.opt.Overlay && j.dir != "", Inputs: l.opt.Inputs, Extra: outermost(j.sources),
-		OutDir: dir, Stdout: sink, Stderr: sink, Network: l.opt.Network, Limits: l.opt.Limits, Watch: watch,
+		OutDir: dir, Stdout: sink, Stderr: sink, Network: l.opt.Network, Limits: l.opt.Limits, Watch: watch, Machine: l.opt.Machine,
 	}
-	if l.opt.Level != sandbox.Isolated {
+	if !l.opt.Level.Hides() {
 		r.Extra = nil // all is visible
 	}
 	res, err := l.sandbox.Run(ctx, r)
@@ -106,6 +106,9 @@ func (l *lab) buildQuietly(ctx context.Context, which string, w world.World, wat
 		return nil, err
 	}
 	m.result, m.out = res, res.Out
+	if ran := res.Machine; ran != nil {
+		m.machine.Kernel, m.machine.CPUs, m.machine.Memory = ran.Kernel, ran.CPUs, ran.Memory
+	}
 	if !res.Succeeded() {
 		return m, l.failed(m, out)
 	}
@@ -120,7 +123,7 @@ func (l *lab) buildQuietly(ctx context.Context, which string, w world.World, wat
 
 // outPath is where a build is told to write.
 func (l *lab) outPath(w world.World, dir string) string {
-	if l.opt.Level == sandbox.Isolated {
+	if l.opt.Level.Hides() {
 		return filepath.Join(cmp.Or(w.BuildPath, sandbox.DefaultBuildPath), "out")
 	}
 	return filepath.Join(dir, "build", "out")
@@ -145,7 +148,7 @@ func (l *lab) failed(m *made, out string) error {
 		why = "signal: " + cmp.Or(unix.SignalNum(res.Signal).String(), res.Signal)
 	default:
 		why = fmt.Sprintf("exit status %d", res.ExitCode)
-		if j.dir != "" && l.opt.Level == sandbox.Isolated && !l.opt.Overlay && strings.Contains(m.log.text(), "Read-only file system") {
+		if j.dir != "" && l.opt.Level.Hides() && !l.opt.Overlay && strings.Contains(m.log.text(), "Read-only file system") {
 			why += "; a build may write to $out and $TMPDIR only (--overlay gives it a copy of this folder to write to)"
 		}
 	}

@@ -107,10 +107,18 @@ func (l *lab) info(ctx context.Context, a, b *made) (*buildinfo.Info, error) {
 		info.Builds = append(info.Builds, buildinfo.Build{
 			Name: x.which, World: x.world, Begun: x.begun.UTC(), Seconds: x.result.Duration.Round(time.Millisecond).Seconds(), ExitCode: x.result.ExitCode,
 			Applied: x.result.Applied, NotApplied: x.result.NotApplied, Partly: x.result.Partly,
-			Digest: x.digest, Log: x.log.text(), LogOmitted: x.log.dropped,
+			VM: vmOf(x.result.Machine), Digest: x.digest, Log: x.log.text(), LogOmitted: x.log.dropped,
 		})
 	}
 	return info, nil
+}
+
+// vmOf is the virtual machine that a build ran in, if any.
+func vmOf(r *sandbox.Ran) *buildinfo.VM {
+	if r == nil {
+		return nil
+	}
+	return &buildinfo.VM{Kernel: r.Kernel.Release + " " + r.Kernel.Version, CPUs: r.CPUs, Memory: r.Memory, Accel: r.Accel, Share: r.Share}
 }
 
 // systemName is PRETTY_NAME of os-release(5).

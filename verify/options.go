@@ -64,6 +64,7 @@ type Options struct {
 	Overlay bool     // a writable layer over the working folder of a Command, thrown away
 	Network bool     // the machine's network
 	Limits  sandbox.Limits
+	Machine sandbox.Machine // of sandbox.VM
 
 	// Attribute finds out which variation each difference follows, by more
 	// builds: at most MaxBuilds, 0 for attribute.DefaultMaxBuilds.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/report"
-	"github.com/reprodisk/reprodisk/verify/sandbox"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -43,7 +42,7 @@ func (l *lab) plan() (*plan, error) {
 	if opt.Pin {
 		p.a = l.pinned(start)
 	}
-	if opt.Filesystem != "" || !opt.Pin && l.opt.Level == sandbox.Isolated {
+	if opt.Filesystem != "" || !opt.Pin && l.opt.Level.Hides() {
 		p.a.Filesystem = cmp.Or(opt.Filesystem, world.FilesystemDisk) // that every image fits on
 	}
 	if cannot := l.sandbox.Can(l.opt.Level, &p.a); opt.Pin && len(cannot) > 0 {

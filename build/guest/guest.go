@@ -1,6 +1,7 @@
 package guest
 
 import (
+	"cmp"
 	"context"
 	"debug/elf"
 	"encoding/json"
@@ -99,10 +100,22 @@ func (o *Options) kernel() (kernel.Kernel, error) {
 	return k, err
 }
 
-// initramfs is what the kernel starts with: the program, the modules, the job.
-// It is a file in memory that has no name.
+// initramfs is what the kernel starts with.
 func (o *Options) initramfs(ctx context.Context, k kernel.Kernel) (*os.File, error) {
-	program := o.Program
+	j := job.Job{
+		Disk: job.Disk, Epoch: o.Epoch, Seed: o.Seed, Aliases: o.Aliases, Mounts: o.Mounts, EFIVariables: o.Variables != nil,
+		Steps: o.Steps,
+	}
+	if k.Arch == kernel.UM {
+		j.Disk, j.Tty = machine.UMLDisk, machine.UMLTty
+	}
+	return Initramfs(ctx, o.Program, k, o.wanted(k), j)
+}
+
+// Initramfs is what a kernel starts with: a program of this machine's (empty:
+// the running one) as its init, the modules that are wanted, and the job, which
+// names them. It is a file in memory that has no name.
+func Initramfs(ctx context.Context, program string, k kernel.Kernel, want []kernel.Want, j job.Job) (*os.File, error) {
 	if program == "" {
 		var err error
 		if program, err = os.Executable(); err != nil {
@@ -116,14 +129,8 @@ func (o *Options) initramfs(ctx context.Context, k kernel.Kernel) (*os.File, err
 	if err := sameArch(program, k); err != nil {
 		return nil, err
 	}
-	j := job.Job{
-		Disk: job.Disk, Epoch: o.Epoch, Seed: o.Seed, Aliases: o.Aliases, Mounts: o.Mounts, EFIVariables: o.Variables != nil,
-		Steps: o.Steps, Beat: beat,
-	}
-	if k.Arch == kernel.UM {
-		j.Disk, j.Tty = machine.UMLDisk, machine.UMLTty
-	}
-	modules, err := k.Modules(ctx, o.wanted(k))
+	j.Beat = cmp.Or(j.Beat, beat)
+	modules, err := k.Modules(ctx, want)
 	if err != nil {
 		return nil, err
 	}

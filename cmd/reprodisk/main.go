@@ -29,8 +29,8 @@ const (
 )
 
 func main() {
-	inside.Main()  // returns, unless the kernel of a guest has started this program as its init
-	sandbox.Main() // returns, unless a sandbox has started this program as a part of itself
+	inside.Main(sandbox.Guest) // returns, unless the kernel of a guest has started this program as its init
+	sandbox.Main()             // returns, unless a sandbox has started this program as a part of itself
 	os.Exit(run(asHook(os.Args[0], os.Args[1:]), os.Stdout, os.Stderr))
 }
 

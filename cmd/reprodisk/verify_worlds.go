@@ -41,6 +41,9 @@ func (f *worldFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.memory, "memory", "", "end a build that takes more memory than `SIZE`: 512M, 4G")
 	flags.StringVar(&f.disk, "disk", "", "let a build write at most `SIZE` where it builds in memory")
 	flags.IntVar(&o.Limits.Processes, "processes", 0, "let a build have at most `N` processes")
+	flags.StringVar(&o.Machine.Kernel, "vm-kernel", "", "with --sandbox vm, the machine's kernel is `FILE`; default this\nmachine's own")
+	flags.StringVar(&o.Machine.Modules, "vm-modules", "", "its modules are in `DIR`; default beside the kernel")
+	flags.IntVar(&o.Machine.MemMiB, "vm-memory", 0, "give the machine `N` MiB of memory; default half of what there\nis, at most 4096")
 	flags.StringVar(&f.on, "build-on", "", "build on `WHAT`: disk, or tmpfs (memory); default disk, with\n--pin and --attribute tmpfs")
 	flags.IntVar(&o.Parallel, "parallel", 0, "run `N` builds of --attribute and --repeat at the same time;\ndefault 2, or 1 where memory or processors are short")
 }
@@ -52,6 +55,11 @@ func (f *worldFlags) options(cmd *cobra.Command) (verify.Options, error) {
 	var err error
 	if o.Level, err = sandbox.ParseLevel(f.level); err != nil {
 		return o, usageError(cmd, "--sandbox %s: there is none, supervised, isolated and vm", f.level)
+	}
+	for _, name := range []string{"vm-kernel", "vm-modules", "vm-memory"} {
+		if o.Level != sandbox.VM && cmd.Flags().Changed(name) {
+			return o, usageError(cmd, "--%s is of use with --sandbox vm alone", name)
+		}
 	}
 	switch o.Filesystem = world.Filesystem(f.on); o.Filesystem {
 	case world.FilesystemAny, world.FilesystemDisk, world.FilesystemTmpfs:
@@ -74,7 +82,7 @@ func (f *worldFlags) options(cmd *cobra.Command) (verify.Options, error) {
 		n    int
 		min  int
 	}{
-		{"max-builds", o.MaxBuilds, 1}, {"repeat", o.Repeat, 0}, {"processes", o.Limits.Processes, 0}, {"parallel", o.Parallel, 0},
+		{"max-builds", o.MaxBuilds, 1}, {"repeat", o.Repeat, 0}, {"processes", o.Limits.Processes, 0}, {"parallel", o.Parallel, 0}, {"vm-memory", o.Machine.MemMiB, 0},
 	} {
 		if c.n < c.min {
 			return o, usageError(cmd, "--%s %d: is too few", c.flag, c.n)

@@ -112,6 +112,7 @@ var Packages = map[string]string{
 	// Not tools but files that tests take as they are: see File.
 	"/usr/lib/grub/i386-pc":                                      "grub-pc-bin",
 	"/usr/lib/grub/x86_64-efi":                                   "grub-efi-amd64-bin",
+	"/usr/lib/qemu/virtiofsd":                                    "qemu-system-common",
 	"/usr/lib/systemd/boot/efi/systemd-bootx64.efi":              "systemd-boot-efi",
 	"/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so": "libsystemd-shared",
 	"/usr/share/OVMF/OVMF_CODE_4M.fd":                            "ovmf",

@@ -47,9 +47,19 @@ type Build struct {
 	Applied    []world.Name          `json:"applied,omitempty"`     // parts of the world that were made
 	NotApplied map[world.Name]string `json:"not_applied,omitempty"` // parts that were not, with why
 	Partly     map[world.Name]string `json:"partly,omitempty"`      // what parts that were made leave out
+	VM         *VM                   `json:"vm,omitempty"`          // that it ran in
 	Digest     string                `json:"digest"`                // of the output, "sha256:…"
 	Log        string                `json:"log"`                   // the end of what the command wrote
 	LogOmitted int64                 `json:"log_omitted,omitempty"` // bytes before it
+}
+
+// VM is a virtual machine in which a build ran.
+type VM struct {
+	Kernel string `json:"kernel"` // uname -r and -v
+	CPUs   int    `json:"cpus"`
+	Memory int64  `json:"memory"` // bytes that its kernel has
+	Accel  string `json:"accel"`  // "kvm"; "tcg", QEMU's emulation
+	Share  string `json:"share"`  // how it saw the machine's files: "virtiofs", "9p"
 }
 
 // Input is a file or a folder that went into the builds.

@@ -66,13 +66,16 @@ func chosen(w *world.World) (names []world.Name) {
 
 // cannot says why a level cannot make a part, "" where it can.
 func cannot(l Level, w *world.World, n world.Name) string {
-	if l == VM {
-		return "there is no guest yet"
-	}
 	switch n {
 	case world.LocaleName:
 		return missingLocale(w.Locale)
 	case world.NumCPUs:
+		if l == VM {
+			if w.CPUs > MaxCPUs {
+				return fmt.Sprintf("a virtual machine has at most %d", MaxCPUs)
+			}
+			return ""
+		}
 		if have := runtime.NumCPU(); w.CPUs > have {
 			return fmt.Sprintf("this machine has %d, and a build cannot run on more", have)
 		}
@@ -145,7 +148,7 @@ func normalLocale(s string) string {
 // partly says of the parts that a level makes what they leave out.
 func partly(l Level, w *world.World) map[world.Name]string {
 	out := map[world.Name]string{}
-	if l != Isolated {
+	if !l.Hides() {
 		if w.CPUs > 0 {
 			out[world.NumCPUs] = "/proc/cpuinfo and /sys still show all processors"
 		}

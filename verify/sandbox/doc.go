@@ -9,7 +9,10 @@
 //     package supervise makes is chosen too.
 //   - isolated: new user, mount, pid, uts, ipc, network and cgroup namespaces,
 //     a root of its own, no new privileges.
-//   - vm: a virtual machine. Refused: there is no guest yet.
+//   - vm: the level isolated, run inside of a virtual machine (package vm) whose
+//     root is this machine's, read-only. The guest's init is this program again
+//     (Guest), which calls Run; its result and what the command prints come back
+//     as events, the output on the guest's disk.
 //
 // # Processes
 //
@@ -55,7 +58,8 @@
 // in it. Absolute links and links that lead out, several names for one file,
 // devices, fifos and sockets are refused by name. Nothing is followed: init reads by descriptor
 // (openat2(2), RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS), after the last process of
-// the build has ended.
+// the build has ended. From a virtual machine's disk it is read, with the same
+// checks, when the machine is off.
 //
 // # Limits
 //
@@ -65,8 +69,9 @@
 //
 // # What it does not do
 //
-// It is no defence against holes of the kernel. Unix sockets that lie outside of
-// /run and /tmp can be reached if the caller may (Nix's daemon is one).
+// It is no defence against holes of the kernel, but for the level vm. Unix sockets
+// that lie outside of /run and /tmp can be reached if the caller may (Nix's daemon
+// is one).
 // Processor features and the processor's own random instructions stay the
 // machine's. One tracer a process: strace and gdb do not run in a supervised
 // build.

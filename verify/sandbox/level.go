@@ -16,6 +16,10 @@ const (
 // Levels lists the levels, from the least to the most.
 func Levels() []Level { return []Level{None, Supervised, Isolated, VM} }
 
+// Hides tells whether a build at the level has a root of its own, in which only
+// what it is to see is, and the build folder is where the world says.
+func (l Level) Hides() bool { return l == "" || l == Isolated || l == VM }
+
 // ParseLevel finds a level by its name; the empty name is the default's.
 func ParseLevel(name string) (Level, error) {
 	switch l := Level(name); l {

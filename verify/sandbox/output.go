@@ -31,10 +31,13 @@ func (o *orders) output(folder int) (found bool, problem string) {
 		if t.copy {
 			os.RemoveAll(fmt.Sprintf("/proc/self/fd/%d/out", outFD))
 		}
-		return true, strings.TrimPrefix(err.Error(), ": ")
+		return true, trimShown(err)
 	}
 	return true, ""
 }
+
+// trimShown is an outputError's text.
+func trimShown(err error) string { return strings.TrimPrefix(err.Error(), ": ") }
 
 type inode struct{ dev, ino uint64 }
 
@@ -57,12 +60,24 @@ func (t *taker) take(from, to int, name, shown string, depth int) error {
 		return t.folder(from, to, name, shown, depth)
 	case unix.S_IFLNK:
 		return t.link(from, to, name, shown, depth)
-	case unix.S_IFIFO:
-		return outputError(shown, errors.New("is a fifo"))
-	case unix.S_IFSOCK:
-		return outputError(shown, errors.New("is a socket"))
 	}
-	return outputError(shown, errors.New("is a device"))
+	return outputError(shown, errors.New(special(st.Mode)))
+}
+
+// special says what a file is that is no file, folder or link.
+func special(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFIFO:
+		return "is a fifo"
+	case unix.S_IFSOCK:
+		return "is a socket"
+	}
+	return "is a device"
+}
+
+// otherName says of a file that it is one that was there already.
+func otherName(first string) error {
+	return fmt.Errorf("is another name of %s; copy it", quoted(first))
 }
 
 // openBeneath opens a file of a folder, whatever has become of its name.
@@ -84,7 +99,7 @@ func (t *taker) file(from, to int, name, shown string, st *unix.Stat_t) error {
 	if st.Nlink > 1 {
 		id := inode{uint64(st.Dev), st.Ino}
 		if first, ok := t.names[id]; ok {
-			return outputError(shown, fmt.Errorf("is another name of %s; copy it", quoted(first)))
+			return outputError(shown, otherName(first))
 		}
 		t.names[id] = shown
 	}
@@ -202,17 +217,25 @@ func (t *taker) link(from, to int, name, shown string, depth int) error {
 		return outputError(shown, err)
 	}
 	target := string(b[:n])
-	if depth == 0 {
-		return outputError(shown, errors.New("is a symbolic link; copy the image there"))
-	}
-	if !staysWithin(target, depth-1) {
-		return outputError(shown, fmt.Errorf("is a symbolic link that leads out, to %s; copy the file there", quoted(target)))
+	if err := checkLink(target, shown, depth); err != nil {
+		return err
 	}
 	if !t.copy {
 		return nil
 	}
 	if err := unix.Symlinkat(target, to, name); err != nil {
 		return outputError(shown, err)
+	}
+	return nil
+}
+
+// checkLink refuses a link that is the output itself, and one that leads out.
+func checkLink(target, shown string, depth int) error {
+	if depth == 0 {
+		return outputError(shown, errors.New("is a symbolic link; copy the image there"))
+	}
+	if !staysWithin(target, depth-1) {
+		return outputError(shown, fmt.Errorf("is a symbolic link that leads out, to %s; copy the file there", quoted(target)))
 	}
 	return nil
 }

@@ -46,7 +46,8 @@ type Request struct {
 	Stderr  io.Writer
 	Network bool // the machine's network; without it there is a loopback interface of the sandbox's own
 	Limits  Limits
-	Watch   bool // fill Result.Asked
+	Watch   bool    // fill Result.Asked
+	Machine Machine // of level vm
 }
 
 // Limits end a run that goes too far. Zero is no limit.
@@ -77,6 +78,7 @@ type Result struct {
 	Notes      []string              // what did not go as the build wanted, a line each: that a debugger was denied its work
 	Limits     []string              // limits that were asked for and could not be kept, or only in part, with why
 	Duration   time.Duration         // of the command, without the sandbox's start
+	Machine    *Ran                  // of level vm
 }
 
 // Succeeded tells whether the command ended by itself with status 0.
@@ -89,8 +91,8 @@ func (r *Request) check() error {
 		return err
 	}
 	r.Level = level
-	if level == VM {
-		return errors.New("sandbox vm: needs a guest that there is not yet; use isolated")
+	if level == VM && r.Network {
+		return errors.New("sandbox vm: has no network; use isolated")
 	}
 	if len(r.Args) == 0 {
 		return errors.New("sandbox: no command")
@@ -106,10 +108,10 @@ func (r *Request) check() error {
 			return err
 		}
 	}
-	if r.Overlay && (r.Dir == "" || r.Level != Isolated) {
-		return errors.New("sandbox: a writable layer needs a working folder and level isolated")
+	if r.Overlay && (r.Dir == "" || !r.Level.Hides()) {
+		return errors.New("sandbox: a writable layer needs a working folder and level isolated or vm")
 	}
-	if level != Isolated && len(r.Inputs) > 0 {
+	if !level.Hides() && len(r.Inputs) > 0 {
 		return fmt.Errorf("sandbox %s: cannot hide what is no input; use isolated", level)
 	}
 	r.Inputs, r.Extra = slices.Clone(r.Inputs), slices.Clone(r.Extra) // the caller's stay as they are

@@ -26,6 +26,9 @@ func Run(ctx context.Context, r Request) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if r.Level == VM {
+		return runMachine(ctx, &r)
+	}
 	s := &session{req: &r, res: &Result{ExitCode: -1}}
 	s.plan()
 	if err := s.makeFolders(); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/verify/sandbox/vm"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -57,6 +58,7 @@ func init() {
 // Main is the whole program where this process is a stage of a sandbox, and
 // returns at once where it is not. It is the first call of main.
 func Main() {
+	vm.Main()
 	switch stage() {
 	case initName:
 		os.Exit(initStage())

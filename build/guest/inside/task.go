@@ -38,6 +38,10 @@ func (h *Host) Disk() (string, error) {
 // began, in parentheses for the end of a message; empty where it has not.
 func (h *Host) Complaint() string { return h.g.log.complaint() }
 
+// OutOfMemory tells whether the guest's kernel has ended a program for want of
+// memory since the task began.
+func (h *Host) OutOfMemory() bool { return h.g.log.outOfMemory() }
+
 func (g *guest) doTask() error {
 	if len(g.task) == 0 {
 		return errors.New("this program does no tasks")

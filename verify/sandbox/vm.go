@@ -1,0 +1,184 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/reprodisk/reprodisk/build/guest/inside"
+	"github.com/reprodisk/reprodisk/verify/sandbox/vm"
+	"github.com/reprodisk/reprodisk/verify/world"
+)
+
+// Machine is the virtual machine of the level vm. The zero value is the host's
+// kernel with modules, QEMU as it is found, as many processors as the world or
+// else the host has, and half of the host's memory, at most 4 GiB.
+type Machine struct {
+	Kernel  string // path
+	Modules string // the folder of its modules
+	MemMiB  int
+}
+
+// Ran is the virtual machine that a build ran in.
+type Ran struct {
+	Kernel world.Kernel `json:"kernel"`
+	CPUs   int          `json:"cpus"`
+	Memory int64        `json:"memory"` // bytes that its kernel has
+	Accel  string       `json:"accel"`  // "kvm"; "tcg", QEMU's emulation
+	Share  string       `json:"share"`  // how it saw this machine's files: "virtiofs", "9p"
+}
+
+// MaxCPUs is how many processors a virtual machine has at most: what the usual
+// interrupt controller of x86 can address.
+const MaxCPUs = 255
+
+// slack is how long a virtual machine may take beyond the limit of a run, which
+// holds in the guest: to begin, to end what is left over, and to write.
+const slack = time.Minute
+
+// machineRun is what the guest is told: the run, at level isolated.
+type machineRun struct {
+	Request Request `json:"request"`
+	Merged  bool    `json:"merged"` // both outputs are one
+}
+
+// machineReply is what it answers.
+type machineReply struct {
+	Result *Result `json:"result"`
+	Error  string  `json:"error,omitempty"` // why there is none
+	OOM    bool    `json:"oom"`             // the machine had no memory left
+	Ran    Ran     `json:"ran"`
+}
+
+// Guest is the part of the level vm that runs in the guest, for inside.Main: the
+// level isolated.
+var Guest inside.Task = vm.Task(func(g *vm.Guest) ([]byte, error) {
+	var run machineRun
+	if err := json.Unmarshal(g.What, &run); err != nil {
+		return nil, fmt.Errorf("the run's orders: %w", err)
+	}
+	r := run.Request
+	r.Stdout, r.Stderr = g.Stdout, g.Stderr
+	if run.Merged {
+		r.Stderr = r.Stdout
+	}
+	var reply machineReply
+	res, err := Run(context.Background(), r)
+	if err != nil {
+		reply.Error = err.Error()
+	}
+	m := world.ReadMachine()
+	reply.Result, reply.OOM = res, g.OutOfMemory()
+	reply.Ran = Ran{Kernel: m.Kernel, CPUs: m.CPUs, Memory: m.Memory}
+	return json.Marshal(reply)
+})
+
+// runMachine is Run for the level vm.
+func runMachine(ctx context.Context, r *Request) (*Result, error) {
+	inner := *r
+	inner.Level, inner.Stdout, inner.Stderr = Isolated, nil, nil
+	notApplied := Can(VM, &r.World)
+	for n := range notApplied {
+		inner.World = world.Mix(inner.World, world.World{}, n)
+	}
+	asCaller := os.Geteuid() != 0 && !r.World.User.Set
+	if asCaller { // the guest's init is root
+		inner.World.User = world.User{Set: true, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
+	}
+	o := vm.Options{
+		Kernel: r.Machine.Kernel, Modules: r.Machine.Modules, MemMiB: r.Machine.MemMiB, CPUs: r.World.CPUs,
+		Dir: r.OutDir, What: machineRun{inner, r.Stdout == r.Stderr},
+		Output: func(stream int, b []byte) {
+			w := r.Stdout
+			if stream == vm.Stderr {
+				w = r.Stderr
+			}
+			if w != nil {
+				_, _ = w.Write(b) // where the reader is gone, the run goes on
+			}
+		},
+	}
+	if r.Limits.Wall > 0 {
+		o.Limit = r.Limits.Wall + slack
+	}
+	var warnings []string
+	o.Warn = func(line string) { warnings = append(warnings, line) }
+	m, err := vm.Run(ctx, o)
+	if e := ctx.Err(); e != nil {
+		if err == nil {
+			m.Close()
+		}
+		return nil, e
+	}
+	var memory *vm.MemoryError
+	switch {
+	case errors.Is(err, vm.ErrOver):
+		return &Result{ExitCode: -1, Why: fmt.Sprintf("timeout after %v", r.Limits.Wall)}, nil
+	case errors.As(err, &memory):
+		return &Result{ExitCode: -1, Why: outOfMachine(memory.MemMiB)}, nil
+	case err != nil:
+		return nil, fmt.Errorf("sandbox vm: %w", err)
+	}
+	defer m.Close()
+	res, err := answer(m)
+	if err != nil {
+		return nil, err
+	}
+	if asCaller {
+		res.Applied = slices.DeleteFunc(res.Applied, func(n world.Name) bool { return n == world.UserGroup })
+	}
+	for n, why := range notApplied {
+		if res.NotApplied == nil {
+			res.NotApplied = map[world.Name]string{}
+		}
+		res.NotApplied[n] = why
+	}
+	res.Notes = append(res.Notes, warnings...)
+	if res.Out == "" {
+		return res, nil
+	}
+	res.Out = ""
+	out, problem, err := takeFromMachine(ctx, m, r.OutDir)
+	if err != nil {
+		return nil, err
+	}
+	res.Out, res.Problem = out, problem
+	return res, nil
+}
+
+func outOfMachine(mib int) string {
+	return fmt.Sprintf("out of memory: the virtual machine has %d MiB; give it more with --vm-memory", mib)
+}
+
+// answer is the result that a guest gives.
+func answer(m *vm.Result) (*Result, error) {
+	var reply machineReply
+	if err := json.Unmarshal(m.Reply, &reply); err != nil {
+		return nil, fmt.Errorf("sandbox vm: the guest's reply: %w", err)
+	}
+	res := reply.Result
+	switch {
+	case res == nil && reply.OOM:
+		return &Result{ExitCode: -1, Why: outOfMachine(m.MemMiB)}, nil
+	case res == nil:
+		return nil, errors.New("sandbox vm: " + strings.TrimPrefix(oneLine(reply.Error), "sandbox isolated: "))
+	}
+	if reply.OOM && res.Why == "" && !res.Succeeded() {
+		res.Why = outOfMachine(m.MemMiB)
+	}
+	res.Why, res.Problem = oneLine(res.Why), oneLine(res.Problem)
+	ran := reply.Ran
+	ran.Accel, ran.Share = m.Accel, m.Share
+	res.Machine = &ran
+	return res, nil
+}
+
+// oneLine is a text from a guest as one line.
+func oneLine(s string) string { return strings.Join(strings.FieldsFunc(s, isControl), " ") }
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
