@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -127,7 +128,12 @@ func parseIDMap(s string) (es []extent) {
 		if err1 != nil || err2 != nil || size == 0 || start+size-1 > maxIDs {
 			return nil
 		}
-		es = append(es, extent{int(start), int(size)})
+		e := extent{int(start), int(size)}
+		// No kernel maps an id twice.
+		if slices.ContainsFunc(es, func(o extent) bool { return e.start < o.start+o.size && o.start < e.start+e.size }) {
+			return nil
+		}
+		es = append(es, e)
 	}
 	return es
 }
