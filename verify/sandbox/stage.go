@@ -17,6 +17,8 @@ const (
 	initName = "reprodisk-sandbox-init"
 	execName = "reprodisk-sandbox-exec"
 	loadName = "reprodisk-sandbox-load"
+	// guestName is a whole Run, in a guest.
+	guestName = "reprodisk-sandbox-guest"
 )
 
 // Descriptors of init, in the order in which run passes them.
@@ -59,6 +61,9 @@ func init() {
 // returns at once where it is not. It is the first call of main.
 func Main() {
 	vm.Main()
+	if len(os.Args) == 1 && os.Args[0] == guestName {
+		os.Exit(guestStage())
+	}
 	switch stage() {
 	case initName:
 		os.Exit(initStage())

@@ -6,11 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/reprodisk/reprodisk/build/guest/inside"
 	"github.com/reprodisk/reprodisk/verify/sandbox/vm"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -41,42 +39,11 @@ const MaxCPUs = 255
 // holds in the guest: to begin, to end what is left over, and to write.
 const slack = time.Minute
 
-// machineRun is what the guest is told: the run, at level isolated.
-type machineRun struct {
-	Request Request `json:"request"`
-	Merged  bool    `json:"merged"` // both outputs are one
+// caller are the numbers of this process; a variable for the tests.
+var caller = func() (uid, gid int, groups []int) {
+	groups, _ = os.Getgroups()
+	return os.Geteuid(), os.Getegid(), groups
 }
-
-// machineReply is what it answers.
-type machineReply struct {
-	Result *Result `json:"result"`
-	Error  string  `json:"error,omitempty"` // why there is none
-	OOM    bool    `json:"oom"`             // the machine had no memory left
-	Ran    Ran     `json:"ran"`
-}
-
-// Guest is the part of the level vm that runs in the guest, for inside.Main: the
-// level isolated.
-var Guest inside.Task = vm.Task(func(g *vm.Guest) ([]byte, error) {
-	var run machineRun
-	if err := json.Unmarshal(g.What, &run); err != nil {
-		return nil, fmt.Errorf("the run's orders: %w", err)
-	}
-	r := run.Request
-	r.Stdout, r.Stderr = g.Stdout, g.Stderr
-	if run.Merged {
-		r.Stderr = r.Stdout
-	}
-	var reply machineReply
-	res, err := Run(context.Background(), r)
-	if err != nil {
-		reply.Error = err.Error()
-	}
-	m := world.ReadMachine()
-	reply.Result, reply.OOM = res, g.OutOfMemory()
-	reply.Ran = Ran{Kernel: m.Kernel, CPUs: m.CPUs, Memory: m.Memory}
-	return json.Marshal(reply)
-})
 
 // runMachine is Run for the level vm.
 func runMachine(ctx context.Context, r *Request) (*Result, error) {
@@ -86,13 +53,11 @@ func runMachine(ctx context.Context, r *Request) (*Result, error) {
 	for n := range notApplied {
 		inner.World = world.Mix(inner.World, world.World{}, n)
 	}
-	asCaller := os.Geteuid() != 0 && !r.World.User.Set
-	if asCaller { // the guest's init is root
-		inner.World.User = world.User{Set: true, UID: uint32(os.Geteuid()), GID: uint32(os.Getegid())}
-	}
+	run := machineRun{Request: inner, Merged: r.Stdout == r.Stderr}
+	run.UID, run.GID, run.Groups = caller()
 	o := vm.Options{
 		Kernel: r.Machine.Kernel, Modules: r.Machine.Modules, MemMiB: r.Machine.MemMiB, CPUs: r.World.CPUs,
-		Dir: r.OutDir, What: machineRun{inner, r.Stdout == r.Stderr},
+		Dir: r.OutDir, What: run,
 		Output: func(stream int, b []byte) {
 			w := r.Stdout
 			if stream == vm.Stderr {
@@ -128,9 +93,6 @@ func runMachine(ctx context.Context, r *Request) (*Result, error) {
 	res, err := answer(m)
 	if err != nil {
 		return nil, err
-	}
-	if asCaller {
-		res.Applied = slices.DeleteFunc(res.Applied, func(n world.Name) bool { return n == world.UserGroup })
 	}
 	for n, why := range notApplied {
 		if res.NotApplied == nil {

@@ -114,13 +114,27 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// TestMachineWithoutOutput: what the level isolated refuses is refused, and how
-// the command ended is known.
-func TestMachineWithoutOutput(t *testing.T) {
+// TestMachineOfAUser: the caller has its own number in the guest, and no rights
+// of root's; limits hold; and what the level isolated refuses of an output is
+// refused.
+func TestMachineOfAUser(t *testing.T) {
 	r := inMachine(t)
-	res, said, err := shell(t, r, `mkdir "$out"; mkfifo "$out/pipe"; echo made; exec 2>&1`)
-	if err != nil || !res.Succeeded() || res.Out != "" || res.Problem != "pipe: is a fifo" || said != "made" {
-		t.Errorf("%+v, said %q, %v", res, said, err)
+	defer func(f func() (int, int, []int)) { caller = f }(caller)
+	caller = func() (int, int, []int) { return 4321, 4322, []int{4323} }
+	r.Limits.Processes, r.Limits.Memory = 200, 300<<20
+	r.OutDir = t.TempDir()
+	for _, dir := range []string{r.OutDir, filepath.Dir(r.OutDir)} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, said, err := shell(t, r, `id -u; id -G; touch "$TMPDIR/x"; stat -c %u:%g "$TMPDIR/x" /etc; cat /etc/shadow 2>/dev/null
+		mkdir "$out"; mkfifo "$out/pipe"; exec 2>&1`)
+	if err != nil || !res.Succeeded() || res.Out != "" || res.Problem != "pipe: is a fifo" || len(res.Limits) > 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	if said != "4321\n4322 4323\n4321:4322\n0:0" && said != "4321\n4322 65534\n4321:4322\n65534:65534" {
+		t.Errorf("it says %q", said)
 	}
 }
 
