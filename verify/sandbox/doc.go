@@ -11,8 +11,8 @@
 //     a root of its own, no new privileges.
 //   - vm: the level isolated, run inside of a virtual machine (package vm) whose
 //     root is this machine's, read-only. The guest's init is this program again
-//     (Guest), which calls Run, with the caller's numbers; its result and what the command prints come back
-//     as events, the output on the guest's disk.
+//     (Guest), which calls Run with the caller's numbers; its result and what the
+//     command prints come back as events, the output on the guest's disk.
 //
 // # Processes
 //

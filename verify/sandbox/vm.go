@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,11 +134,35 @@ func answer(m *vm.Result) (*Result, error) {
 	if reply.OOM && res.Why == "" && !res.Succeeded() {
 		res.Why = outOfMachine(m.MemMiB)
 	}
-	res.Why, res.Problem = oneLine(res.Why), oneLine(res.Problem)
 	ran := reply.Ran
 	ran.Accel, ran.Share = m.Accel, m.Share
 	res.Machine = &ran
+	res.clean()
 	return res, nil
+}
+
+// clean makes of a guest's result one that can be shown, and names no part of a
+// world that there is not.
+func (res *Result) clean() {
+	known := func(names []world.Name) []world.Name {
+		return slices.DeleteFunc(names, func(n world.Name) bool { return !slices.Contains(world.Names(), n) })
+	}
+	res.Asked, res.Applied = known(res.Asked), known(res.Applied)
+	for _, m := range []map[world.Name]string{res.NotApplied, res.Partly} {
+		for n, why := range m {
+			if m[n] = oneLine(why); !slices.Contains(world.Names(), n) {
+				delete(m, n)
+			}
+		}
+	}
+	for _, list := range [][]string{res.Notes, res.Limits} {
+		for i := range list {
+			list[i] = oneLine(list[i])
+		}
+	}
+	for _, s := range []*string{&res.Why, &res.Problem, &res.Signal, &res.Machine.Kernel.Release, &res.Machine.Kernel.Version} {
+		*s = oneLine(*s)
+	}
 }
 
 // oneLine is a text from a guest as one line.

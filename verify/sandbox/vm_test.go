@@ -235,13 +235,16 @@ func TestAnswers(t *testing.T) {
 // TestTakenTrees: whatever lies on a guest's disk, nothing comes out of it but
 // what an output may be.
 func TestTakenTrees(t *testing.T) {
-	file := &tree.Inode{Mode: tree.Regular | 0o644, Content: noBytes{}}
+	file := &tree.Inode{Mode: tree.Regular | 0o644, Content: text("")}
 	folder := func(name string, children ...*tree.Node) *tree.Node {
 		return &tree.Node{Name: name, Inode: &tree.Inode{Mode: tree.Directory}, Children: children}
 	}
 	deep := folder("deep")
 	for range maxDepth + 1 {
 		deep = folder("deep", deep)
+	}
+	content := func(s string) *tree.Inode {
+		return &tree.Inode{Mode: tree.Regular | 0o644, Size: int64(len(s)), Content: text(s)}
 	}
 	link := func(target string) *tree.Inode { return &tree.Inode{Mode: tree.Symlink | 0o777, Target: target} }
 	for want, n := range map[string]*tree.Node{
@@ -255,6 +258,7 @@ func TestTakenTrees(t *testing.T) {
 		`f: holds "../../x", which is no name`: folder("", folder("f", &tree.Node{Name: "../../x", Inode: file})),
 		`holds "..", which is no name`:         folder("", folder("..")),
 		strings.Repeat("deep/", maxDepth-1) + "deep: is more than 128 folders deep": deep,
+		"b: has more in it than the disk that it lies on":                           folder("", &tree.Node{Name: "a", Inode: content("0123456")}, &tree.Node{Name: "b", Inode: content("789a")}),
 		"": folder("", &tree.Node{Name: "a", Inode: file}, &tree.Node{Name: "l", Inode: link("a")}, folder("f", &tree.Node{Name: "l", Inode: link("../a")})),
 	} {
 		above := t.TempDir()
@@ -262,7 +266,7 @@ func TestTakenTrees(t *testing.T) {
 		if err := os.Mkdir(dir, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		out, problem, err := takeTree(t.Context(), n, dir)
+		out, problem, err := takeTree(t.Context(), n, dir, 10)
 		if err != nil || problem != want || (out == "") != (want != "") {
 			t.Errorf("%q, not %q, %v", problem, want, err)
 		}
@@ -275,11 +279,44 @@ func TestTakenTrees(t *testing.T) {
 	}
 }
 
-// noBytes is the content of an empty file.
-type noBytes struct{}
+// text is the content of a file.
+type text string
 
-func (noBytes) Open() (tree.Reader, error) { return emptyReader{bytes.NewReader(nil)}, nil }
+func (s text) Open() (tree.Reader, error) { return textReader{strings.NewReader(string(s))}, nil }
 
-type emptyReader struct{ *bytes.Reader }
+type textReader struct{ *strings.Reader }
 
-func (emptyReader) Close() error { return nil }
+func (textReader) Close() error { return nil }
+
+// FuzzAnswer: whatever a guest answers, it is a result or an error, of lines
+// that can be shown.
+func FuzzAnswer(f *testing.F) {
+	for _, seed := range []string{
+		`{"result":{"ExitCode":0,"Applied":["time","no"],"NotApplied":{"pid":"no\nway","x":"y"},"Notes":["a\u001b"]},"ran":{"kernel":{"release":"6.1\n"}}}`,
+		`{"error":"a\nb"}`, `{"result":null,"oom":true}`, `[]`, "",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		res, err := answer(&vm.Result{Reply: reply})
+		switch {
+		case err != nil:
+			if strings.ContainsAny(err.Error(), "\n\x1b") {
+				t.Errorf("%q", err)
+			}
+		case res == nil:
+			t.Error("neither a result nor an error")
+		case res.Machine != nil:
+			for _, s := range append(append([]string{res.Why, res.Problem, res.Signal, res.Machine.Kernel.Release}, res.Notes...), res.Limits...) {
+				if strings.ContainsFunc(s, isControl) {
+					t.Errorf("%q", s)
+				}
+			}
+			for n := range res.NotApplied {
+				if !slices.Contains(world.Names(), n) {
+					t.Errorf("there is no %q", n)
+				}
+			}
+		}
+	})
+}

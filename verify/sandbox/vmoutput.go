@@ -30,11 +30,13 @@ func takeFromMachine(ctx context.Context, m *vm.Result, dir string) (out, proble
 	if n == nil {
 		return "", "", errors.New("sandbox vm: the guest's disk has no output")
 	}
-	return takeTree(ctx, n, dir)
+	return takeTree(ctx, n, dir, m.DiskSize())
 }
 
-// takeTree copies a tree that was read from a disk to "out" in a folder.
-func takeTree(ctx context.Context, n *tree.Node, dir string) (out, problem string, err error) {
+// takeTree copies a tree that was read from a disk to "out" in a folder, but no
+// more bytes than the disk has: a block that is in many files is none of the
+// kernel's making.
+func takeTree(ctx context.Context, n *tree.Node, dir string, room int64) (out, problem string, err error) {
 	out = filepath.Join(dir, "out")
 	// What is made here has fresh names in a folder of our own: nothing of it can
 	// lead elsewhere.
@@ -43,7 +45,7 @@ func takeTree(ctx context.Context, n *tree.Node, dir string) (out, problem strin
 		return "", "", patherr.At(dir, err)
 	}
 	defer root.Close()
-	t := &treeTaker{ctx: ctx, root: root, names: map[*tree.Inode]string{}}
+	t := &treeTaker{ctx: ctx, root: root, room: room, names: map[*tree.Inode]string{}}
 	if err := t.take(n, "out", "", 0); err != nil {
 		os.RemoveAll(out)
 		if ctx.Err() != nil {
@@ -58,6 +60,7 @@ func takeTree(ctx context.Context, n *tree.Node, dir string) (out, problem strin
 type treeTaker struct {
 	ctx   context.Context
 	root  *os.Root
+	room  int64
 	names map[*tree.Inode]string // of files, by what hard links share
 }
 
@@ -150,6 +153,9 @@ func (t *treeTaker) copy(n *tree.Node, at string, perm os.FileMode) (err error) 
 		for off = start; off < end; {
 			if err := t.ctx.Err(); err != nil {
 				return err
+			}
+			if t.room -= min(int64(len(buf)), end-off); t.room < 0 {
+				return errors.New("has more in it than the disk that it lies on")
 			}
 			piece := buf[:min(int64(len(buf)), end-off)]
 			if _, err := io.ReadFull(io.NewSectionReader(in, off, int64(len(piece))), piece); err != nil {

@@ -48,7 +48,7 @@ func startDaemon(program string, args []string) (*daemon, *os.File, error) {
 	cmd.Stdout, cmd.Stderr = &cappedWriter{to: &d.said}, &cappedWriter{to: &d.said}
 	cmd.Dir, cmd.WaitDelay = "/", time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
-	if os.Geteuid() == 0 {
+	if mayMount() {
 		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS
 	}
 	started := make(chan error)

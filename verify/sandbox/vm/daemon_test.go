@@ -50,8 +50,8 @@ func TestDaemonGetsItsSocket(t *testing.T) {
 	if err := unix.Mkfifo(report, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := program(t, fmt.Sprintf(`sleep 1000 & echo "$1 $(readlink /proc/$$/fd/3 | cut -d: -f1) $!" >%s; wait`, report))
-	d, conn, err := startDaemon(p, []string{"--more"})
+	script := program(t, fmt.Sprintf(`sleep 1000 & echo "$1 $(readlink /proc/$$/fd/3 | cut -d: -f1) $!" >%s; wait`, report))
+	d, conn, err := startDaemon(script, []string{"--more"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,14 +67,27 @@ func TestDaemonGetsItsSocket(t *testing.T) {
 	if err != nil || len(fields) != 3 || fields[0] != "--fd=3" || fields[1] != "socket" {
 		t.Fatalf("%q, %v", line, err)
 	}
+	child, _ := strconv.Atoi(fields[2])
+	pidfd, err := unix.PidfdOpen(child, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(pidfd)
 	d.end()
 	if why := d.failure(); why != "" {
 		t.Errorf("its end is told as %q", why)
 	}
-	child, _ := strconv.Atoi(fields[2])
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", child))
-	if err == nil && !strings.Contains(string(stat), ") Z") {
-		t.Errorf("what it started still runs: %s", stat)
+	// Signals take their time.
+	p := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	for {
+		n, err := unix.Poll(p, 60_000)
+		if err == unix.EINTR {
+			continue
+		}
+		if n != 1 || err != nil {
+			t.Errorf("what it started still runs: %v", err)
+		}
+		break
 	}
 }
 

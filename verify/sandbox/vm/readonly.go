@@ -26,10 +26,21 @@ func Main() {
 // one that every host has, and no daemon needs.
 const servedRoot = "/sys"
 
+// mayMount tells whether this process may make a mount namespace of its own, as
+// root may but in some containers.
+func mayMount() bool {
+	if os.Geteuid() != 0 {
+		return false
+	}
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return unix.Capget(&hdr, &data[0]) == nil && data[0].Effective&(1<<unix.CAP_SYS_ADMIN) != 0
+}
+
 // become makes all of this mount namespace read-only where it is one of its own,
 // as root's is, and runs the daemon. It returns only with an error.
 func become(program string, argv []string) error {
-	if os.Geteuid() == 0 {
+	if mayMount() {
 		if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 			return fmt.Errorf("cannot leave the host's mounts alone: %w", err)
 		}

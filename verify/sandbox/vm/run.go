@@ -79,6 +79,9 @@ type Result struct {
 // its files can be read until the Result is closed.
 func (r *Result) Left(ctx context.Context) (*tree.Node, error) { return r.disk.read(ctx) }
 
+// DiskSize is the size of the guest's disk in bytes.
+func (r *Result) DiskSize() int64 { return r.disk.size }
+
 // Close gives the disk up.
 func (r *Result) Close() { r.disk.Close() }
 
@@ -90,7 +93,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := chooseShare(ctx, k, os.Geteuid() == 0)
+	s, err := chooseShare(ctx, k, mayMount())
 	if err != nil {
 		return nil, err
 	}

@@ -135,7 +135,7 @@ func daemonArgs(ctx context.Context, program string, root bool) ([]string, error
 		return append(args, "--shared-dir=/", "--sandbox=none"), nil
 	case bytes.Contains(help, []byte("source=PATH")):
 		if !root {
-			return nil, fmt.Errorf("%s works for root alone: a newer one, in Rust, does not", program)
+			return nil, fmt.Errorf("%s works for root alone, where that may mount: a newer one, in Rust, does not", program)
 		}
 		return []string{"-f", "-o", "source=" + servedRoot, "-o", "cache=auto", "-o", "sandbox=namespace", "-o", "log_level=err"}, nil
 	case err != nil:
