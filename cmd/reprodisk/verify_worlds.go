@@ -57,7 +57,8 @@ func (f *worldFlags) options(cmd *cobra.Command) (verify.Options, error) {
 		return o, usageError(cmd, "--sandbox %s: there is none, supervised, isolated and vm", f.level)
 	}
 	for _, name := range []string{"vm-kernel", "vm-modules", "vm-memory"} {
-		if o.Level != sandbox.VM && cmd.Flags().Changed(name) {
+		// An earlier verification had a level of its own.
+		if o.Level != sandbox.VM && cmd.Flags().Changed(name) && !cmd.Flags().Changed("again") {
 			return o, usageError(cmd, "--%s is of use with --sandbox vm alone", name)
 		}
 	}

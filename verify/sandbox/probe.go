@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/patherr"
+	"github.com/reprodisk/reprodisk/verify/sandbox/vm"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
 
@@ -286,6 +287,7 @@ var tools = []tool{
 	{name: "nix-store", why: "closures of a Nix store", debian: "nix-bin", nix: "nix"},
 	{name: "diffoscope", why: "what differs inside of files, --diffoscope", debian: "diffoscope-minimal", nix: "diffoscope"},
 	{name: "qemu-system-x86_64", why: "booting what was built", debian: "qemu-system-x86", nix: "qemu"},
+	{name: "virtiofsd", why: "--sandbox vm, as root", debian: "virtiofsd (Debian 12: qemu-system-common)", nix: "virtiofsd", places: vm.DaemonPlaces},
 	{name: "OVMF firmware", why: "EFI variables, booting EFI images", debian: "ovmf", nix: "OVMF.fd", places: []string{"/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"}},
 }
 

@@ -91,8 +91,8 @@ func has(ctx context.Context, k kernel.Kernel, want []kernel.Want) error {
 	return err
 }
 
-// daemonPlaces are where distributions have virtiofsd, which is not on PATH.
-var daemonPlaces = []string{
+// DaemonPlaces are where distributions have virtiofsd, which is not on PATH.
+var DaemonPlaces = []string{
 	"/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd", "/run/current-system/sw/bin/virtiofsd",
 	"/nix/var/nix/profiles/default/bin/virtiofsd",
 }
@@ -102,7 +102,7 @@ func findDaemon() (string, error) {
 	if p, err := exec.LookPath("virtiofsd"); err == nil && filepath.IsAbs(p) {
 		return p, nil
 	}
-	for _, p := range daemonPlaces {
+	for _, p := range DaemonPlaces {
 		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
 			return p, nil
 		}
@@ -130,7 +130,7 @@ func daemonArgs(ctx context.Context, program string, root bool) ([]string, error
 			return append(args, "--shared-dir="+servedRoot, "--sandbox=namespace"), nil
 		}
 		if !readonly {
-			return nil, fmt.Errorf("%s has no --readonly: a newer one (1.13) is needed, or root", program)
+			return nil, fmt.Errorf("%s has no --readonly, without which it would need root: take a newer one", program)
 		}
 		return append(args, "--shared-dir=/", "--sandbox=none"), nil
 	case bytes.Contains(help, []byte("source=PATH")):
