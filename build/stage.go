@@ -18,8 +18,7 @@ func (b *builder) stageAll(ctx context.Context) error {
 		role    partition.Role
 		entries []spec.Content
 	}{{partition.Root, s.Contents}, {partition.ESP, s.EspContents}, {partition.XBOOTLDR, s.BootContents}} {
-		// A system makes its users when it is activated, which a guest does.
-		staged, err := stage.Stage(ctx, t.entries, stage.Options{Epoch: b.epoch.Sec, OwnLater: s.NeedsGuest() || s.System != "" && s.FSType == spec.Ext4})
+		staged, err := stage.Stage(ctx, t.entries, stage.Options{Epoch: b.epoch.Sec, Owners: b.owners()})
 		if err != nil {
 			return err
 		}
@@ -33,6 +32,18 @@ func (b *builder) stageAll(ctx context.Context) error {
 		return err
 	}
 	return mountPoints(s, b.trees[partition.Root], b.epoch.Sec)
+}
+
+// owners says when the owners of contents are known: a system makes its users
+// when it is activated, which a guest does.
+func (b *builder) owners() stage.Owners {
+	switch s := b.spec; {
+	case s.System != "" && s.NeedsGuest():
+		return stage.OwnersLater
+	case s.NeedsGuest(), s.System != "" && s.FSType == spec.Ext4 && !s.OnlyNixStore:
+		return stage.OwnersOrLater
+	}
+	return stage.OwnersNow
 }
 
 // mountPoints makes the folders that the boot partitions are mounted on, as

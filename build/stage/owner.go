@@ -27,6 +27,9 @@ func (a *accounts) id(what, path, name string) (uint32, error) {
 		}
 		return uint32(n), nil
 	}
+	if everywhere(name) {
+		return 0, nil
+	}
 	ids, err := a.read(path)
 	if err != nil {
 		return 0, fmt.Errorf("%s %q cannot be looked up, the image's %s: %w; a number needs no file", what, name, path, err)
@@ -37,6 +40,9 @@ func (a *accounts) id(what, path, name string) (uint32, error) {
 	}
 	return id, nil
 }
+
+// everywhere tells whether a name, or a number, means the same in every image.
+func everywhere(name string) bool { return name == "root" || strings.Trim(name, "0123456789") == "" }
 
 // maxAccounts bounds how much of such a file is read, in bytes.
 const maxAccounts = 64 << 20

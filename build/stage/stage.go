@@ -23,16 +23,28 @@ type Options struct {
 	// Workers read sources beside the caller. 0 means as many as there are
 	// processors. The tree is the same with any number.
 	Workers int
-	// OwnLater leaves owners that the image does not know yet for later, when
-	// its system has made them.
-	OwnLater bool
+	// Owners says when the names of owners are looked up.
+	Owners Owners
 }
+
+// Owners says when the names of owners are looked up in the image's own files.
+type Owners int
+
+const (
+	// OwnersNow: whatever is not there is an error.
+	OwnersNow Owners = iota
+	// OwnersOrLater: what is not there is looked up later, when the image's
+	// system may have made it.
+	OwnersOrLater
+	// OwnersLater: the image's system makes them itself, whatever is there yet.
+	OwnersLater
+)
 
 // Staged is the tree, and what should be said about it.
 type Staged struct {
 	Root     *tree.Node
 	Warnings []string // in the order of the entries, each one line
-	// Later are the entries whose owners are still to be set, with OwnLater.
+	// Later are the entries whose owners are still to be set.
 	Later []spec.Content
 }
 
@@ -67,12 +79,13 @@ func Stage(ctx context.Context, entries []spec.Content, o Options) (*Staged, err
 		}
 		uid, err := names.id("user", "/etc/passwd", c.User)
 		gid, err2 := names.id("group", "/etc/group", c.Group)
-		if err = cmp.Or(err, err2); err != nil && !o.OwnLater {
+		if err = cmp.Or(err, err2); err != nil && o.Owners == OwnersNow {
 			return nil, fmt.Errorf("%s: %s: %w", c.Pos, c.Target, err)
 		}
+		named := !everywhere(c.User) || !everywhere(c.Group)
 		// A later entry goes before an earlier one: from the first that has to
 		// wait, all wait.
-		if err != nil || len(staged.Later) > 0 {
+		if err != nil || named && o.Owners == OwnersLater || len(staged.Later) > 0 {
 			staged.Later = append(staged.Later, c)
 			continue
 		}

@@ -196,8 +196,8 @@ func TestErrorsNameTheEntry(t *testing.T) {
 		{"d /; f /x/y", "s.yaml:2: target /x/y goes through more than 40 links: they loop"},
 		{"f /a/../../x", `s.yaml:1: target "/a/../../x" holds ".."`},
 		{"f /x u+q", `s.yaml:1: mode "u+q" is not one that rsync's --chmod takes; write 755, D755,F644 or u+rwX,go-w`},
-		{"f /x - root root", `s.yaml:1: /x: user "root" cannot be looked up, the image's /etc/passwd: no such file in the image; a number needs no file`},
-		{"d /; f /z - root root", `s.yaml:2: /z: group "root" cannot be looked up, the image's /etc/group: no such file in the image; a number needs no file`},
+		{"f /x - bin bin", `s.yaml:1: /x: user "bin" cannot be looked up, the image's /etc/passwd: no such file in the image; a number needs no file`},
+		{"d /; f /z - root bin", `s.yaml:2: /z: group "bin" cannot be looked up, the image's /etc/group: no such file in the image; a number needs no file`},
 		{"d /; f /z - alice root", `s.yaml:2: /z: user "alice" is not in the image's /etc/passwd`},
 		{"f /x - 4294967295 0", "s.yaml:1: /x: user 4294967295 is larger than 4294967294"},
 	} {
@@ -629,12 +629,25 @@ func TestOwnersThatComeLater(t *testing.T) {
 	if _, err := Stage(t.Context(), entries, Options{}); err == nil {
 		t.Fatal("alice is known")
 	}
-	s, err := Stage(t.Context(), entries, Options{OwnLater: true})
+	s, err := Stage(t.Context(), entries, Options{Owners: OwnersOrLater})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(s.Later) != 2 || s.Later[0].Target != "/b" || s.Later[1].Target != "/c" {
 		t.Errorf("%+v", s.Later)
+	}
+	// root is the same everywhere, and whom a system makes by itself is waited for.
+	entries = []spec.Content{{Source: src + "/a", Target: "/a", User: "root", Group: "0"}}
+	if s, err := Stage(t.Context(), entries, Options{Owners: OwnersLater}); err != nil || len(s.Later) > 0 {
+		t.Error(err, "root waits")
+	}
+	plant(t, src, "etc/passwd=bin:x:2:2::/:\n", "etc/group=bin:x:2:\n")
+	entries = []spec.Content{{Source: src + "/etc", Target: "/etc"}, {Source: src + "/a", Target: "/a", User: "bin", Group: "bin"}}
+	if s, err := Stage(t.Context(), entries, Options{Owners: OwnersLater}); err != nil || len(s.Later) != 1 {
+		t.Error(err, "bin does not wait")
+	}
+	if s, err := Stage(t.Context(), entries, Options{Owners: OwnersOrLater}); err != nil || len(s.Later) > 0 {
+		t.Error(err, "bin waits")
 	}
 	for i, want := range []uint32{5, 0, 0} {
 		if n := s.Root.Children[i]; n.UID != want {
