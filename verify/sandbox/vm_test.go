@@ -49,7 +49,7 @@ func TestMachine(t *testing.T) {
 	before := lookAtHost(t)
 	r := inMachine(t)
 	dir := t.TempDir() // below /tmp, which every sandbox has of its own
-	if err := os.WriteFile(filepath.Join(dir, "source"), []byte("of the host"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "source"), []byte("of the host\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	r.Dir, r.OutDir = dir, t.TempDir()
@@ -60,13 +60,13 @@ func TestMachine(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	r.Stdout, r.Stderr = &stdout, &stderr
 	r.Path, r.Args = "/bin/sh", []string{"sh", "-c", `set -e
-		uname -r; hostname; nproc; date -u +%F; cat source; echo
+		for f in /proc/sys/kernel/osrelease /proc/sys/kernel/hostname source; do read -r line <$f; echo "$line"; done
+		nproc; date -u +%F
 		mkdir "$out" "$out/folder"; cd "$out"
-		for n in 1 2 3; do echo $n >folder/$n; done; ls -U folder | tr '\n' ' '
-		ln -s folder/1 link; chmod 700 folder; chmod +x folder/2
-		truncate -s 3M folder/holes; printf x >>folder/holes; touch -d 1999-01-01 folder
+		for n in 1 2 3; do echo $n >folder/$n; done; ls -U folder
+		ln -s folder/1 link; chmod +x folder/2; truncate -s 3M folder/holes; printf x >>folder/holes
 		for f in /etc/passwd /usr/x "$OLDPWD/source" /x; do (echo x >>$f) 2>/dev/null && echo ESCAPED; done
-		printf 'to the\000error' >&2`}
+		printf 'to the\000error' >&2`} // few programs: each takes an emulated machine long
 	res, err := Run(t.Context(), r)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +79,7 @@ func TestMachine(t *testing.T) {
 	if err := unix.Uname(&uts); err != nil || release == unix.ByteSliceToString(uts.Release[:]) || release != res.Machine.Kernel.Release {
 		t.Errorf("the build's kernel is %s, by the result %s, %v", release, res.Machine.Kernel.Release, err)
 	}
-	if want != "elsewhere\n3\n2001-02-03\nof the host\n3 2 1 " {
+	if want != "elsewhere\nof the host\n3\n2001-02-03\n3\n2\n1\n" {
 		t.Errorf("it says %q", want)
 	}
 	if got := stderr.String(); got != "to the\x00error" {
@@ -128,12 +128,12 @@ func TestMachineOfAUser(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	res, said, err := shell(t, r, `id -u; id -G; touch "$TMPDIR/x"; stat -c %u:%g "$TMPDIR/x" /etc; cat /etc/shadow 2>/dev/null
-		mkdir "$out"; mkfifo "$out/pipe"; exec 2>&1`)
+	res, said, err := shell(t, r, `id -G; stat -c %u:%g "$TMPDIR" /etc; read x </etc/shadow && echo ESCAPED
+		mkdir "$out"; mkfifo "$out/pipe"`)
 	if err != nil || !res.Succeeded() || res.Out != "" || res.Problem != "pipe: is a fifo" || len(res.Limits) > 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
-	if said != "4321\n4322 4323\n4321:4322\n0:0" && said != "4321\n4322 65534\n4321:4322\n65534:65534" {
+	if !strings.HasPrefix(said, "4322 ") || !strings.Contains(said, "\n4321:4322\n") || strings.Contains(said, "ESCAPED") {
 		t.Errorf("it says %q", said)
 	}
 }
