@@ -50,6 +50,7 @@ var caller = func() (uid, gid int, groups []int) {
 func runMachine(ctx context.Context, r *Request) (*Result, error) {
 	inner := *r
 	inner.Level, inner.Stdout, inner.Stderr = Isolated, nil, nil
+	inner.OutDir = vm.Folder
 	notApplied := Can(VM, &r.World)
 	for n := range notApplied {
 		inner.World = world.Mix(inner.World, world.World{}, n)

@@ -15,8 +15,8 @@ import (
 	"github.com/reprodisk/reprodisk/internal/wholefile"
 )
 
-// The folder of the disk that is in the place of Options.Dir: the disk's root
-// has a folder lost+found.
+// The folder of the disk that is Folder in the guest: the disk's root has a
+// folder lost+found.
 const diskFolder = "dir"
 
 // Sizes of the disk in bytes. It is a file of holes, as large as what is free

@@ -19,6 +19,11 @@ const (
 	diskRoot = "/disk"
 )
 
+// Folder is where in the guest the folder of its disk is: on a filesystem that is
+// the guest's own, and below nothing that a Task may want to see without mounts
+// in it.
+const Folder = "/dev/reprodisk"
+
 // Guest is what a Task finds in the guest.
 type Guest struct {
 	What           json.RawMessage // Options.What
@@ -48,7 +53,7 @@ func Task(do func(*Guest) ([]byte, error)) inside.Task {
 		// What still holds the disk (a mount namespace that the kernel takes down
 		// in its own time) holds nothing that is not written by then.
 		unix.Sync()
-		_ = unix.Unmount(o.Dir, 0)
+		_ = unix.Unmount(Folder, 0)
 		h.Send(reply, answer)
 		return nil
 	}
@@ -91,8 +96,13 @@ func (o *orders) enter(h *inside.Host) error {
 		{"/dev", "/dev", unix.MS_MOVE},
 		{"/proc", "/proc", unix.MS_MOVE},
 		{"/sys", "/sys", unix.MS_MOVE},
-		{diskRoot + "/" + diskFolder, o.Dir, unix.MS_BIND},
+		{diskRoot + "/" + diskFolder, Folder, unix.MS_BIND},
 	} {
+		if m.to == Folder {
+			if err := os.Mkdir(hostRoot+Folder, 0o755); err != nil {
+				return patherr.At(Folder, err)
+			}
+		}
 		if err := unix.Mount(m.from, hostRoot+m.to, "", m.flags, ""); err != nil {
 			return fmt.Errorf("cannot put %s in its place: %w", m.to, err)
 		}

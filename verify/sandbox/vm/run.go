@@ -30,8 +30,7 @@ type Options struct {
 	CPUs    int    // 0: as many as this program may run on
 	MemMiB  int    // 0: DefaultMemory
 
-	// Dir is a folder of the host's that is there and empty. In the guest the
-	// disk's folder is in its place. The disk's file lies in it, without a name.
+	// Dir is a folder of the host's, in which the disk's file lies, without a name.
 	Dir string
 	// What is told to the Task, as JSON.
 	What any
@@ -75,7 +74,7 @@ type Result struct {
 	disk *disk
 }
 
-// Left is what the guest has left in the place of Dir, a folder. The content of
+// Left is what the guest has left in Folder. The content of
 // its files can be read until the Result is closed.
 func (r *Result) Left(ctx context.Context) (*tree.Node, error) { return r.disk.read(ctx) }
 
@@ -111,7 +110,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	initrd, err := guest.Initramfs(ctx, o.Program, k, append(k.Needed(false), s.modules...), job.Job{Disk: job.Disk, Task: what})
+	// A kernel finds no modules by itself there: overlay is for who layers folders.
+	want := append(append(k.Needed(false), s.modules...), kernel.Want{Name: "overlay", Optional: true})
+	initrd, err := guest.Initramfs(ctx, o.Program, k, want, job.Job{Disk: job.Disk, Task: what})
 	if err != nil {
 		return nil, err
 	}
@@ -223,7 +224,6 @@ func DefaultMemory() int {
 // orders are what the guest is told.
 type orders struct {
 	Share    string          `json:"share"`
-	Dir      string          `json:"dir"`
 	Hostname string          `json:"hostname"`
 	Domain   string          `json:"domain"`
 	Umask    int             `json:"umask"`
@@ -237,7 +237,7 @@ func (o *Options) orders(share string) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := orders{Share: share, Dir: o.Dir, Umask: umask(), What: what}
+	t := orders{Share: share, Umask: umask(), What: what}
 	var uts unix.Utsname
 	if unix.Uname(&uts) == nil {
 		t.Hostname, t.Domain = unix.ByteSliceToString(uts.Nodename[:]), unix.ByteSliceToString(uts.Domainname[:])
