@@ -5,6 +5,9 @@
 // It is started by the kernel as /init. Main notices that and never returns;
 // everywhere else it returns at once. Nothing here runs on the host.
 //
+// A job that is a task is done by a function of the program's, which Main is
+// given, in place of all that but the modules and the end.
+//
 // Order and meaning of the steps are the job's. What is told to the host goes
 // over the serial port as events, and, so that a person can read it, to the
 // console as well.
