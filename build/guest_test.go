@@ -31,6 +31,13 @@ func machineText(t testing.TB) string {
 	return "memSize: 512\nvm:\n  accel: tcg\n  kernel: " + kernel(t) + "\n  modules: " + os.Getenv(modulesVariable) + "\n"
 }
 
+// umlText asks for user-mode Linux instead, which starts within a second.
+func umlText(t testing.TB) string {
+	t.Helper()
+	judge.Tool(t, "linux.uml")
+	return "memSize: 512\nvm:\n  engine: uml\n"
+}
+
 // installed are the layouts of make-disk-image's with the real installers that
 // finish them.
 func installed(t testing.TB) map[string]string {
@@ -113,7 +120,6 @@ func TestInstalledInAGuest(t *testing.T) {
 	if testing.Short() {
 		t.Skip("machines take a minute")
 	}
-	judge.Tool(t, "linux.uml")
 	dir := installedSources(t)
 	for layout, text := range installed(t) {
 		t.Run(layout, func(t *testing.T) {
@@ -124,7 +130,7 @@ func TestInstalledInAGuest(t *testing.T) {
 				changed, stop := text, func() {}
 				switch {
 				case round%2 == 1 && layout != "efi": // which wants a firmware
-					changed = strings.Replace(text, machineText(t), "vm:\n  engine: uml\n", 1)
+					changed = strings.Replace(text, machineText(t), umlText(t), 1)
 				case round%2 == 1:
 					changed = strings.Replace(text, "vm:\n", "vm:\n  cpus: 2\n", 1)
 				case round > 0:
@@ -198,7 +204,7 @@ func TestAClosureInAGuest(t *testing.T) {
 	text := fmt.Sprintf("system: %s\nstoreRoot: %s\npartitionTableType: efi\nadditionalSpace: 32M\nbootSize: 120M\n", s.Toplevel, s.Root) +
 		"contents:\n  - {source: tool, target: /home/alice/tool, mode: \"4755\", user: alice, group: users}\n" + machineText(t)
 	a := guestBuild(t, dir, text, filepath.Join(dir, "a"), nil)
-	b := guestBuild(t, dir, text, filepath.Join(dir, "b"), nil)
+	b := guestBuild(t, dir, strings.Replace(text, machineText(t), umlText(t), 1), filepath.Join(dir, "b"), nil)
 	judge.Must(t, "cmp", a.Image, b.Image)
 	root := cut(t, a.Image, a.Layout.Root())
 	judge.Must(t, "e2fsck", "-fn", root)
@@ -222,7 +228,7 @@ func TestGuestsThatFail(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, "root/bin/busybox"), busybox, 0o755))
 	must(t, os.Symlink("busybox", filepath.Join(dir, "root/bin/sh")))
 	must(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
-	here := machineText(t)
+	here, uml := machineText(t), umlText(t)
 	head := "name: x\npartitionTableType: none\nadditionalSpace: 16M\ncontents:\n  - {source: root, target: /}\n"
 	script := func(text string) string { return head + "bootLoaderInstall: [sh, -c, '" + text + "']\n" }
 	attempt := func(t *testing.T, ctx context.Context, text string, step func(string)) error {
@@ -246,8 +252,8 @@ func TestGuestsThatFail(t *testing.T) {
 		return err
 	}
 	for _, c := range []struct{ name, text, want string }{
-		{"an installer that fails", script("echo no such disk >&2; exit 3") + here, "test.yaml:6:1: bootLoaderInstall: guest: install the boot loader: exit status 3: no such disk"},
-		{"a full disk", script("busybox dd if=/dev/zero of=/big bs=1M") + here, "No space left on device"},
+		{"an installer that fails", script("echo no such disk >&2; exit 3") + uml, "test.yaml:6:1: bootLoaderInstall: guest: install the boot loader: exit status 3: no such disk"},
+		{"a full disk", script("busybox dd if=/dev/zero of=/big bs=1M") + uml, "No space left on device"},
 		{"no modules", script("true") + strings.Replace(here, os.Getenv(modulesVariable), filepath.Join(dir, "empty"), 1), "empty"},
 		{"no kernel", script("true") + "vm: {kernel: gone}\n", "test.yaml:6:1: bootLoaderInstall: " + filepath.Join(dir, "gone") + ": no such file or directory"},
 		{"no QEMU", script("true") + here + "  qemu: gone/qemu\n", "gone/qemu"},

@@ -34,7 +34,7 @@ bootSize: 60M
 contents:
   - {source: root, target: /}
 bootLoaderInstall: [busybox, sh, -c, "busybox mkdir -p /boot/EFI/BOOT /etc; busybox cp /bin/busybox /boot/EFI/BOOT/BOOTX64.EFI; busybox cp -r /bin /etc"]
-` + machineText(t)
+` + umlText(t)
 	var images [2]*split.Image
 	for i := range images {
 		r := guestBuild(t, dir, text, t.TempDir(), nil)
