@@ -12,7 +12,7 @@ JUDGES = acl attr binutils btrfs-progs bubblewrap busybox-static chromium cpio d
 # The packages that share memory between goroutines: the race detector, which
 # takes five to ten times as long, would find nothing in the others. A test
 # keeps this list complete.
-RACE = ./build/closure ./build/format ./build/guest/inside ./build/guest/machine ./build/stage ./cmd/reprodisk ./internal/mkfs/mkext4 ./internal/ondisk/ext4 ./internal/ondisk/qcow2 ./internal/ondisk/vmdk ./internal/wholefile ./verify ./verify/attribute ./verify/compare/digest ./verify/compare/scan ./verify/sandbox ./verify/sandbox/vm
+RACE = ./build/closure ./build/format ./build/guest/inside ./build/guest/machine ./build/stage ./cmd/reprodisk ./internal/child ./internal/mkfs/mkext4 ./internal/ondisk/ext4 ./internal/ondisk/qcow2 ./internal/ondisk/vmdk ./internal/wholefile ./verify ./verify/attribute ./verify/compare/digest ./verify/compare/scan ./verify/sandbox ./verify/sandbox/vm
 
 # What the race detector needs to build.
 TOOLCHAIN = gcc libc6-dev

@@ -63,7 +63,7 @@ func (w *watch) untilEnd(ctx context.Context) error {
 	e := w.untilCause(ctx)
 	cancelled := context.Cause(ctx)
 	select {
-	case <-w.proc.ended:
+	case <-w.proc.Ended:
 	default:
 		w.end(cancelled != nil)
 	}
@@ -99,7 +99,7 @@ func (w *watch) untilCause(ctx context.Context) *Error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-w.proc.ended:
+		case <-w.proc.Ended:
 			return nil
 		case m, ok := <-events:
 			switch {
@@ -250,17 +250,17 @@ func (w *watch) end(cancelled bool) {
 	}
 	if w.monitor != nil && w.monitor.try(polite, "quit", nil) == nil {
 		select {
-		case <-w.proc.ended:
+		case <-w.proc.Ended:
 		case <-time.After(polite):
 		}
 	}
-	w.proc.kill()
+	w.proc.Kill()
 }
 
 // collect waits until nothing of the machine is left, and takes what it has
 // said until then.
 func (w *watch) collect() {
-	<-w.proc.ended
+	<-w.proc.Ended
 	late := time.Now().Add(leftover)
 	for _, f := range []*os.File{w.h.console.ours, w.h.events.ours} {
 		_ = f.SetReadDeadline(late) // in case that somebody else still has the other end
@@ -286,7 +286,7 @@ func (w *watch) ownEnd() *Error {
 		restarted, panicked = w.monitor.reset, panicked || w.monitor.panicked
 	}
 	name := map[Engine]string{QEMU: "QEMU", UML: "user-mode Linux"}[w.c.Engine]
-	status, _ := w.proc.state.Sys().(syscall.WaitStatus)
+	status, _ := w.proc.State.Sys().(syscall.WaitStatus)
 	last := strings.Join(w.proc.stderr.lines(1), "")
 	if last != "" {
 		last = ": " + last

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/reprodisk/reprodisk/internal/child"
 	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
@@ -20,17 +19,11 @@ import (
 const farewell = 2 * time.Second
 
 // daemon is a virtiofsd that serves one machine. It ends with its connection,
-// and with the thread that has started it: PR_SET_PDEATHSIG, prctl(2).
+// and with this program.
 type daemon struct {
-	name  string
-	pid   int
-	over  chan struct{}
-	said  bytes.Buffer // may be read when it is over
-	state *os.ProcessState
-
-	mu     sync.Mutex
-	reaped bool
-	killed bool
+	*child.Process
+	name string
+	said bytes.Buffer // may be read when it has ended
 }
 
 // startDaemon starts a daemon in a mount namespace where all is read-only, and
@@ -41,74 +34,42 @@ func startDaemon(program string, args []string) (*daemon, *os.File, error) {
 		return nil, nil, err
 	}
 	defer listener.Close()
-	d := &daemon{name: program, over: make(chan struct{})}
+	d := &daemon{name: program}
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Args = append([]string{stageName, program, "--fd=3"}, args...)
 	cmd.ExtraFiles = []*os.File{listener}
 	cmd.Stdout, cmd.Stderr = &cappedWriter{to: &d.said}, &cappedWriter{to: &d.said}
 	cmd.Dir, cmd.WaitDelay = "/", time.Second
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	if mayMount() {
-		cmd.SysProcAttr.Cloneflags = unix.CLONE_NEWNS
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
 	}
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		if err == nil {
-			d.pid = cmd.Process.Pid
-		}
-		started <- err
-		if err == nil {
-			d.wait(cmd)
-		}
-	}()
-	if err := <-started; err != nil {
+	if d.Process, err = child.Start(cmd); err != nil {
 		conn.Close()
 		return nil, nil, fmt.Errorf("cannot start %s: %w", program, patherr.Bare(err))
 	}
 	return d, conn, nil
 }
 
-// wait waits for the daemon's end. Its number stays taken until then.
-func (d *daemon) wait(cmd *exec.Cmd) {
-	defer close(d.over)
-	for unix.Waitid(unix.P_PID, d.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
-	}
-	d.mu.Lock()
-	_ = unix.Kill(-d.pid, unix.SIGKILL) // what it has started
-	d.reaped = true
-	d.mu.Unlock()
-	_ = cmd.Wait() // what it says is in the state
-	d.state = cmd.ProcessState
-}
-
 // end waits for the daemon's end, and makes it where that takes too long. The
 // machine is gone by then, and with it what the daemon waits for.
 func (d *daemon) end() {
 	select {
-	case <-d.over:
+	case <-d.Ended:
 		return
 	case <-time.After(farewell):
 	}
-	d.mu.Lock()
-	if !d.reaped {
-		d.killed = true
-		_ = unix.Kill(-d.pid, unix.SIGKILL)
-	}
-	d.mu.Unlock()
-	<-d.over
+	d.Kill()
+	<-d.Ended
 }
 
 // failure waits for its end and says why it ended; empty where it was fine.
 func (d *daemon) failure() string {
-	<-d.over
-	if d.killed || d.state == nil || d.state.Success() {
+	<-d.Ended
+	if d.Killed || d.State == nil || d.State.Success() {
 		return ""
 	}
 	lines := strings.Split(strings.TrimSpace(d.said.String()), "\n")
-	why := d.state.String()
+	why := d.State.String()
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
 		why += ": " + last
 	}
