@@ -22,13 +22,13 @@ type area struct{ off, length int64 }
 // tables are where a layout's partition tables lie, the code of the boot record
 // left out.
 func tables(l partition.Layout) []area {
-	const signature = mbr.Size - 440 // bytes from the disk's signature on
+	const signature = 440 // where the boot record's code ends and the disk's signature begins
 	switch l.Label {
 	case partition.LabelDOS:
-		return []area{{mbr.Size - signature, signature}}
+		return []area{{signature, mbr.Size - signature}}
 	case partition.LabelGPT:
 		return []area{
-			{mbr.Size - signature, signature + gptSectors*partition.SectorSize},
+			{signature, mbr.Size - signature + gptSectors*partition.SectorSize},
 			{l.DiskSize - gptSectors*partition.SectorSize, gptSectors * partition.SectorSize},
 		}
 	}

@@ -2,19 +2,13 @@ package boot
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 
 	"github.com/reprodisk/reprodisk/build/partition"
-	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/internal/ondisk/mbr"
 )
-
-// listEntry is one entry of the block list in core.img's first sector. The list
-// grows towards the sector's start, and ends with an entry of no sectors.
-var listEntry = field.MustOf[blockList](binary.LittleEndian)
 
 // Embedded looks at the code in a disk's first sector, which a boot loader's
 // installer may have put there, before the filesystems of the disk are written
@@ -50,8 +44,10 @@ func Embedded(disk io.ReaderAt, l partition.Layout) (warning string, err error) 
 	if _, err := disk.ReadAt(core, int64(boot.KernelSector)*sector); err != nil {
 		return "", fmt.Errorf("read GRUB's core image: %w", err)
 	}
-	for at := blockListAt; at >= 0; at -= listEntry.Size() {
-		e := listEntry.Decode(core[at:])
+	// The list grows towards the sector's start, and ends with an entry of no
+	// sectors.
+	for at := blockListAt; at >= 0; at -= blockLayout.Size() {
+		e := blockLayout.Decode(core[at:])
 		if e.Length == 0 {
 			break
 		}

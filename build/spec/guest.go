@@ -2,7 +2,6 @@ package spec
 
 import (
 	"path"
-	"slices"
 	"strings"
 )
 
@@ -42,20 +41,6 @@ const (
 )
 
 func defaultVM() VM { return VM{CPUs: 1, Accel: AccelAuto, Engine: EngineQEMU, Timeout: 120} }
-
-func oneOf(to *string, of ...string) func(node) error {
-	return func(n node) error {
-		t, err := scalar(n)
-		if err != nil {
-			return err
-		}
-		if !slices.Contains(of, t) {
-			return errorAt(n.pos, "%q is not one of %s%s", shorten(t), strings.Join(of, ", "), didYouMean(t, of))
-		}
-		*to = t
-		return nil
-	}
-}
 
 func number(to *int64, least, most int64) func(node) error {
 	return func(n node) (err error) {

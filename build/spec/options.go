@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -122,18 +123,21 @@ func texts(field func(*Spec) *[]string) reader {
 }
 
 func choice(field func(*Spec) *string, of ...string) reader {
-	return func(s *Spec, n node) error {
+	return func(s *Spec, n node) error { return oneOf(field(s), of...)(n) }
+}
+
+// oneOf reads one of some words.
+func oneOf(to *string, of ...string) func(node) error {
+	return func(n node) error {
 		t, err := scalar(n)
 		if err != nil {
 			return err
 		}
-		for _, c := range of {
-			if t == c {
-				*field(s) = t
-				return nil
-			}
+		if !slices.Contains(of, t) {
+			return errorAt(n.pos, "%q is not one of %s%s", shorten(t), strings.Join(of, ", "), didYouMean(t, of))
 		}
-		return errorAt(n.pos, "%q is not one of %s%s", shorten(t), strings.Join(of, ", "), didYouMean(t, of))
+		*to = t
+		return nil
 	}
 }
 
