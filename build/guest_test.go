@@ -20,15 +20,12 @@ import (
 	"github.com/reprodisk/reprodisk/internal/judge/nixstore"
 )
 
-// modulesVariable names the folder of the kernel's modules.
-const modulesVariable = "REPRODISK_MODULES"
-
 // machineText is the part of a spec that names the guest's kernel. Emulation is
 // asked for: where KVM is tried in vain each guest would say so.
 func machineText(t testing.TB) string {
 	t.Helper()
 	judge.Tool(t, "qemu-system-x86_64")
-	return "memSize: 512\nvm:\n  accel: tcg\n  kernel: " + kernel(t) + "\n  modules: " + os.Getenv(modulesVariable) + "\n"
+	return "memSize: 512\nvm:\n  accel: tcg\n  kernel: " + judge.Given(t, judge.KernelVariable) + "\n  modules: " + judge.Given(t, judge.ModulesVariable) + "\n"
 }
 
 // umlText asks for user-mode Linux instead, which starts within a second.
@@ -64,11 +61,21 @@ func installedSources(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	installers.Root(t, filepath.Join(dir, "root"))
-	k, err := os.ReadFile(kernel(t))
+	k, err := os.ReadFile(judge.Given(t, judge.KernelVariable))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(dir, "vmlinuz"), k, 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "initrd"), initrd(t), 0o644))
 	return dir
+}
+
+// busyboxRoot makes a root folder in which nothing but busybox runs, as sh too.
+func busyboxRoot(t testing.TB, root string) {
+	t.Helper()
+	must(t, os.MkdirAll(filepath.Join(root, "bin"), 0o755))
+	busybox, err := os.ReadFile(judge.Tool(t, "busybox"))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(root, "bin/busybox"), busybox, 0o755))
+	must(t, os.Symlink("busybox", filepath.Join(root, "bin/sh")))
 }
 
 // guestBuild builds with a guest, and shows the console where that fails.
@@ -198,7 +205,7 @@ func TestAClosureInAGuest(t *testing.T) {
 	must(t, os.WriteFile(first, initrd(t), 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "tool"), []byte("#!/bin/sh\n"), 0o755))
 	s := nixstore.Make(t, nixstore.Config{
-		Kernel: kernel(t), Initrd: first, Loader: judge.File(t, sdBoot),
+		Kernel: judge.Given(t, judge.KernelVariable), Initrd: first, Loader: judge.File(t, sdBoot),
 		Params: "console=ttyS0 panic=-1 no_timer_check root=/dev/nvme0n1p2",
 	})
 	text := fmt.Sprintf("system: %s\nstoreRoot: %s\npartitionTableType: efi\nadditionalSpace: 32M\nbootSize: 120M\n", s.Toplevel, s.Root) +
@@ -222,11 +229,7 @@ func TestGuestsThatFail(t *testing.T) {
 		t.Skip("machines take some seconds each")
 	}
 	dir := t.TempDir()
-	must(t, os.MkdirAll(filepath.Join(dir, "root/bin"), 0o755))
-	busybox, err := os.ReadFile(judge.Tool(t, "busybox"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "root/bin/busybox"), busybox, 0o755))
-	must(t, os.Symlink("busybox", filepath.Join(dir, "root/bin/sh")))
+	busyboxRoot(t, filepath.Join(dir, "root"))
 	must(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
 	here, uml := machineText(t), umlText(t)
 	head := "name: x\npartitionTableType: none\nadditionalSpace: 16M\ncontents:\n  - {source: root, target: /}\n"
@@ -254,7 +257,7 @@ func TestGuestsThatFail(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"an installer that fails", script("echo no such disk >&2; exit 3") + uml, "test.yaml:6:1: bootLoaderInstall: guest: install the boot loader: exit status 3: no such disk"},
 		{"a full disk", script("busybox dd if=/dev/zero of=/big bs=1M") + uml, "No space left on device"},
-		{"no modules", script("true") + strings.Replace(here, os.Getenv(modulesVariable), filepath.Join(dir, "empty"), 1), "empty"},
+		{"no modules", script("true") + strings.Replace(here, judge.Given(t, judge.ModulesVariable), filepath.Join(dir, "empty"), 1), "empty"},
 		{"no kernel", script("true") + "vm: {kernel: gone}\n", "test.yaml:6:1: bootLoaderInstall: " + filepath.Join(dir, "gone") + ": no such file or directory"},
 		{"no QEMU", script("true") + here + "  qemu: gone/qemu\n", "gone/qemu"},
 	} {

@@ -42,7 +42,7 @@ func BenchmarkGuest(b *testing.B) {
 				we += ended.Sub(began)
 				start := time.Now()
 				out, err := exec.Command(judge.Tool(b, "qemu-system-x86_64"), "-machine", "q35,accel=tcg", "-cpu", "max", "-m", "512", "-nodefaults", "-display", "none", "-no-reboot",
-					"-kernel", kernel(b), "-initrd", first, "-append", "console=ttyS0 panic=-1 no_timer_check quiet", "-serial", "null").CombinedOutput()
+					"-kernel", judge.Given(b, judge.KernelVariable), "-initrd", first, "-append", "console=ttyS0 panic=-1 no_timer_check quiet", "-serial", "null").CombinedOutput()
 				if err != nil {
 					b.Fatalf("%v: %s", err, out)
 				}

@@ -22,10 +22,7 @@ func TestWhatDiffersWithoutDeterminism(t *testing.T) {
 		t.Skip("machines take some seconds each")
 	}
 	dir := t.TempDir()
-	must(t, os.MkdirAll(filepath.Join(dir, "root/bin"), 0o755))
-	busybox, err := os.ReadFile(judge.Tool(t, "busybox"))
-	must(t, err)
-	must(t, os.WriteFile(filepath.Join(dir, "root/bin/busybox"), busybox, 0o755))
+	busyboxRoot(t, filepath.Join(dir, "root"))
 	text := `name: x
 partitionTableType: efi
 deterministic: false
@@ -39,9 +36,10 @@ bootLoaderInstall: [busybox, sh, -c, "busybox mkdir -p /boot/EFI/BOOT /etc; busy
 	for i := range images {
 		r := guestBuild(t, dir, text, t.TempDir(), nil)
 		judge.Must(t, "e2fsck", "-fn", cut(t, r.Image, r.Layout.Root()))
-		images[i], err = split.Open(r.Image)
+		img, err := split.Open(r.Image)
 		must(t, err)
-		defer images[i].Close()
+		defer img.Close()
+		images[i] = img
 	}
 	r, err := compare.Images(t.Context(), images[0], images[1], compare.Options{})
 	must(t, err)

@@ -80,7 +80,7 @@ func TestImagesBoot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("machines take half a minute")
 	}
-	k, err := os.ReadFile(kernel(t))
+	k, err := os.ReadFile(judge.Given(t, judge.KernelVariable))
 	must(t, err)
 	dir := t.TempDir()
 	starterSources(t, dir, k, initrd(t))

@@ -14,23 +14,6 @@ import (
 	"github.com/reprodisk/reprodisk/internal/judge"
 )
 
-// kernelVariable names the kernel that the tests' machines boot: any Linux for
-// x86-64 with a serial console.
-const kernelVariable = "REPRODISK_KERNEL"
-
-// kernel ends the test where there is none.
-func kernel(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv(kernelVariable)
-	if _, err := os.Stat(path); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s=%q: %v; make kernel gets one", kernelVariable, path, err)
-		}
-		t.Skipf("%s names no kernel; make kernel gets one", kernelVariable)
-	}
-	return path
-}
-
 // initrd is an archive in cpio's format newc with the program in testdata/init
 // as /init.
 func initrd(t testing.TB) []byte {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/build/format"
 	"github.com/reprodisk/reprodisk/build/normalize"
+	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/split"
 )
@@ -19,7 +20,7 @@ func TestNormalizedImagesBoot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("machines take half a minute")
 	}
-	k, err := os.ReadFile(kernel(t))
+	k, err := os.ReadFile(judge.Given(t, judge.KernelVariable))
 	must(t, err)
 	dir := t.TempDir()
 	starterSources(t, dir, k, initrd(t))

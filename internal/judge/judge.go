@@ -126,6 +126,34 @@ var Packages = map[string]string{
 	"nix-store":       "nix-bin",
 }
 
+// What the Makefile gets for tests, by the variables that name it.
+const (
+	KernelVariable  = "REPRODISK_KERNEL"  // a Linux kernel for machines
+	ModulesVariable = "REPRODISK_MODULES" // a folder with its modules in a folder of its version
+	// BootctlVariable is for the program of that name. The package that has it
+	// would install a boot loader onto a machine with an ESP, so the program is
+	// taken out of it.
+	BootctlVariable = "REPRODISK_BOOTCTL"
+)
+
+// targets of the Makefile that get it.
+var targets = map[string]string{KernelVariable: "kernel", ModulesVariable: "kernel", BootctlVariable: "bootctl"}
+
+// Given is the path in one of these variables. Where nothing is there the test
+// fails in CI, and is skipped elsewhere.
+func Given(t testing.TB, variable string) string {
+	t.Helper()
+	path := os.Getenv(variable)
+	if _, err := os.Stat(path); err != nil {
+		say := t.Skipf
+		if os.Getenv("CI") != "" {
+			say = t.Fatalf
+		}
+		say("%s=%q: %v; make %s gets one", variable, path, err, targets[variable])
+	}
+	return path
+}
+
 // Unmount ends a mount of an image that is read afterwards. Another mount
 // namespace that is born meanwhile, as those of sandboxes are, may keep the
 // filesystem alive for a moment after umount has returned; made read-only it

@@ -30,17 +30,7 @@ func inMachine(t *testing.T) Request {
 	}
 	judge.Tool(t, "qemu-system-x86_64")
 	judge.File(t, "/usr/lib/qemu/virtiofsd")
-	given := func(variable string) string {
-		path := os.Getenv(variable)
-		if _, err := os.Stat(path); path == "" || err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s names none that is there: make kernel", variable)
-			}
-			t.Skipf("%s names none that is there: make kernel", variable)
-		}
-		return path
-	}
-	return Request{Level: VM, Machine: Machine{Kernel: given("REPRODISK_KERNEL"), Modules: given("REPRODISK_MODULES"), MemMiB: 768}}
+	return Request{Level: VM, Machine: Machine{Kernel: judge.Given(t, judge.KernelVariable), Modules: judge.Given(t, judge.ModulesVariable), MemMiB: 768}}
 }
 
 // TestMachine: a build in a virtual machine is in the world that it was to be

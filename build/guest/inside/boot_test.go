@@ -31,7 +31,7 @@ var modules = []string{
 func boot(t *testing.T, disk string, memory int, j job.Job) (events []job.Event, err error) {
 	t.Helper()
 	judge.Tool(t, "qemu-system-x86_64")
-	kernel, folder := given(t, "REPRODISK_KERNEL"), given(t, "REPRODISK_MODULES")
+	kernel, folder := judge.Given(t, judge.KernelVariable), judge.Given(t, judge.ModulesVariable)
 	self, err := os.Executable()
 	must(t, err)
 	entries, err := initramfs.Program(self, job.Init)
@@ -69,19 +69,6 @@ func boot(t *testing.T, disk string, memory int, j job.Job) (events []job.Event,
 		t.Logf("%v\n%s", err, console)
 	}
 	return events, err
-}
-
-// given is the path in a variable, or the end of the test.
-func given(t testing.TB, variable string) string {
-	t.Helper()
-	path := os.Getenv(variable)
-	if _, err := os.Stat(path); path == "" || err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s names none that is there: make kernel", variable)
-		}
-		t.Skipf("%s names none that is there: make kernel", variable)
-	}
-	return path
 }
 
 // output are the lines that a step has printed.

@@ -16,17 +16,7 @@ import (
 // its modules in a folder of its version.
 func installedKernel(t testing.TB) (kernel, modules string) {
 	t.Helper()
-	kernel, modules = os.Getenv("REPRODISK_KERNEL"), os.Getenv("REPRODISK_MODULES")
-	for _, path := range []string{kernel, modules} {
-		if _, err := os.Stat(path); err != nil {
-			const get = "REPRODISK_KERNEL and REPRODISK_MODULES name no kernel with its modules; make kernel gets one"
-			if os.Getenv("CI") != "" {
-				t.Fatalf("%s: %v", get, err)
-			}
-			t.Skip(get)
-		}
-	}
-	return kernel, modules
+	return judge.Given(t, judge.KernelVariable), judge.Given(t, judge.ModulesVariable)
 }
 
 func wants(names ...string) (want []Want) {

@@ -23,23 +23,6 @@ var modules = []string{
 	"virtio_ring", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio", "virtio_pci", "virtio_blk", "virtio_console",
 }
 
-// kernelPath is the kernel of the tests, or ends the test.
-func kernelPath(t testing.TB) string {
-	return needed(t, "REPRODISK_KERNEL")
-}
-
-func needed(t testing.TB, variable string) string {
-	t.Helper()
-	path := os.Getenv(variable)
-	if _, err := os.Stat(path); path == "" || err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s names none that is there: make kernel", variable)
-		}
-		t.Skipf("%s names none that is there: make kernel", variable)
-	}
-	return path
-}
-
 // initrd is an archive with the test's init and the modules, made once.
 var initrd = sync.OnceValues(func() (*os.File, error) {
 	dir, err := os.MkdirTemp("", "init")
@@ -61,7 +44,7 @@ var initrd = sync.OnceValues(func() (*os.File, error) {
 	}
 	add(job.Init, program)
 	found := map[string]string{}
-	err = errors.Join(err, filepath.WalkDir(os.Getenv("REPRODISK_MODULES"), func(path string, _ os.DirEntry, err error) error {
+	err = errors.Join(err, filepath.WalkDir(os.Getenv(judge.ModulesVariable), func(path string, _ os.DirEntry, err error) error {
 		if name, ok := strings.CutSuffix(filepath.Base(path), ".ko"); ok {
 			found[strings.ReplaceAll(name, "-", "_")] = path
 		}
@@ -97,8 +80,8 @@ func (h *heard) Write(p []byte) (int, error) {
 func guest(t testing.TB, wish string) (Config, *heard) {
 	t.Helper()
 	judge.Tool(t, "qemu-system-x86_64")
-	kernel := kernelPath(t)
-	needed(t, "REPRODISK_MODULES")
+	kernel := judge.Given(t, judge.KernelVariable)
+	judge.Given(t, judge.ModulesVariable)
 	archive, err := initrd()
 	if err != nil {
 		t.Fatal(err)

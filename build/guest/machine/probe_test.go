@@ -43,7 +43,7 @@ func TestProbeWithoutAKernelStartsNone(t *testing.T) {
 func TestProbeAgreesWithRun(t *testing.T) {
 	boots(t)
 	judge.Tool(t, "qemu-system-x86_64")
-	s, err := Probe(t.Context(), Config{Arch: "x86_64", Kernel: kernelPath(t)})
+	s, err := Probe(t.Context(), Config{Arch: "x86_64", Kernel: judge.Given(t, judge.KernelVariable)})
 	if err != nil || s.KVM == (s.Why != "") {
 		t.Fatalf("%+v, %v", s, err)
 	}

@@ -22,11 +22,6 @@ const (
 	SystemdBoot = "/install-systemd-boot" // where /boot is the ESP; efi
 )
 
-// Bootctl names the variable with the path of bootctl. The package that has it
-// would install a boot loader onto a machine with an ESP, so the program is
-// taken out of it.
-const Bootctl = "REPRODISK_BOOTCTL"
-
 //go:embed install-*
 var scripts embed.FS
 
@@ -43,13 +38,7 @@ var applets = []string{"cat", "chmod", "cp", "dd", "dirname", "echo", "false", "
 // Root makes the system's root folder, which must not be there yet.
 func Root(t testing.TB, dir string) {
 	t.Helper()
-	bootctl := os.Getenv(Bootctl)
-	if _, err := os.Stat(bootctl); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s=%q: %v; make bootctl gets one", Bootctl, bootctl, err)
-		}
-		t.Skipf("%s names no bootctl; make bootctl gets one", Bootctl)
-	}
+	bootctl := judge.Given(t, judge.BootctlVariable)
 	judge.File(t, "/usr/lib/x86_64-linux-gnu/systemd/libsystemd-shared-252.so")
 	programs := map[string]string{"/bin/busybox": judge.Tool(t, "busybox"), "/usr/bin/bootctl": bootctl}
 	for _, name := range []string{"grub-install", "grub-probe", "grub-mkimage", "grub-mkrelpath"} {

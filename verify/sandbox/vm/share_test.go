@@ -24,10 +24,7 @@ func program(t *testing.T, script string) string {
 // kernelWith is a kernel that says that it has modules built in.
 func kernelWith(t *testing.T, modules ...string) kernel.Kernel {
 	t.Helper()
-	path, folder := os.Getenv("REPRODISK_KERNEL"), t.TempDir()
-	if _, err := os.Stat(path); err != nil {
-		t.Skip("REPRODISK_KERNEL names none that is there: make kernel")
-	}
+	path, folder := judge.Given(t, judge.KernelVariable), t.TempDir()
 	k, err := kernel.Open(path)
 	if err != nil {
 		t.Fatal(err)
