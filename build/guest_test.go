@@ -68,14 +68,13 @@ func installedSources(t testing.TB) string {
 	return dir
 }
 
-// busyboxRoot makes a root folder in which nothing but busybox runs, as sh too.
+// busyboxRoot makes a root folder with nothing but busybox in it.
 func busyboxRoot(t testing.TB, root string) {
 	t.Helper()
 	must(t, os.MkdirAll(filepath.Join(root, "bin"), 0o755))
 	busybox, err := os.ReadFile(judge.Tool(t, "busybox"))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(root, "bin/busybox"), busybox, 0o755))
-	must(t, os.Symlink("busybox", filepath.Join(root, "bin/sh")))
 }
 
 // guestBuild builds with a guest, and shows the console where that fails.
@@ -230,6 +229,7 @@ func TestGuestsThatFail(t *testing.T) {
 	}
 	dir := t.TempDir()
 	busyboxRoot(t, filepath.Join(dir, "root"))
+	must(t, os.Symlink("busybox", filepath.Join(dir, "root/bin/sh")))
 	must(t, os.Mkdir(filepath.Join(dir, "empty"), 0o755))
 	here, uml := machineText(t), umlText(t)
 	head := "name: x\npartitionTableType: none\nadditionalSpace: 16M\ncontents:\n  - {source: root, target: /}\n"

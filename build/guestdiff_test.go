@@ -22,6 +22,8 @@ func TestWhatDiffersWithoutDeterminism(t *testing.T) {
 		t.Skip("machines take some seconds each")
 	}
 	dir := t.TempDir()
+	// One name in its folder: in which order the kernel lists two follows from the
+	// hash seed, and so would the inodes of their copies.
 	busyboxRoot(t, filepath.Join(dir, "root"))
 	text := `name: x
 partitionTableType: efi
