@@ -8,20 +8,23 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"golang.org/x/sys/unix"
+	"time"
 )
 
 // TestAllOfAGroupEnds with the program that began it, by itself or killed.
 func TestAllOfAGroupEnds(t *testing.T) {
 	for script, kill := range map[string]bool{"sleep 7777 & echo $!; exit 3": false, "sleep 7777 & echo $!; sleep 7777": true} {
 		cmd := exec.Command("sh", "-c", script)
-		out, err := cmd.StdoutPipe()
+		// Not cmd.StdoutPipe, which is closed when the program has been waited for.
+		out, w, err := os.Pipe()
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer out.Close()
+		cmd.Stdout = w
 		missing := &exec.Cmd{Path: "/no such program"}
 		p, err := Start(missing, cmd)
+		w.Close()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -44,20 +47,16 @@ func TestAllOfAGroupEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Whoever is not its parent sees a zombie until init has reaped it.
-		var state string
-		for range 1000 {
-			if unix.Kill(pid, 0) == unix.ESRCH {
-				state = "gone"
-				break
-			}
+		// Whoever is not its parent sees a zombie until init has reaped it, and
+		// for a moment what was killed and has not run since.
+		state := "?"
+		for deadline := time.Now().Add(time.Minute); state != "" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			b, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-			if state = string(b); strings.Contains(state, ") Z ") || state == "" {
-				state = "gone"
-				break
+			if state = string(b); strings.Contains(state, ") Z ") {
+				state = ""
 			}
 		}
-		if state != "gone" {
+		if state != "" {
 			t.Errorf("what %q had started is left: %s", script, state)
 		}
 	}
