@@ -30,11 +30,14 @@ const (
 	FlagTreeBlock   = 2       // BTRFS_EXTENT_FLAG_TREE_BLOCK
 	ExtentInline    = 0       // BTRFS_FILE_EXTENT_INLINE
 	ExtentRegular   = 1       // BTRFS_FILE_EXTENT_REG
+	ExtentPrealloc  = 2       // BTRFS_FILE_EXTENT_PREALLOC: reads as zeros
 	FileTypeXattr   = 8       // BTRFS_FT_XATTR
 	GroupData       = 1       // BTRFS_BLOCK_GROUP_DATA
 	GroupSystem     = 2
 	GroupMetadata   = 4
+	GroupRAID0      = 1 << 3
 	GroupDup        = 1 << 5
+	GroupProfiles   = 0x7F8                                                                                                             // all bits that say how a chunk's stripes go together
 	CompatROSpace   = 1                                                                                                                 // FREE_SPACE_TREE
 	CompatROValid   = 2                                                                                                                 // FREE_SPACE_TREE_VALID
 	DefaultIncompat = 1<<0 /* MIXED_BACKREF */ | 1<<5 /* BIG_METADATA */ | 1<<6 /* EXTENDED_IREF */ | 1<<8 /* SKINNY_METADATA */ | 1<<9 /* NO_HOLES */
@@ -252,6 +255,65 @@ type Stripe struct {
 	DevUUID [16]byte `disk:"dev_uuid,uuid"`
 }
 
+// RootRef is struct btrfs_root_ref: where a subvolume has its name, which
+// follows.
+type RootRef struct {
+	DirID    uint64 `disk:"dirid"`
+	Sequence uint64 `disk:"sequence"`
+	NameLen  uint16 `disk:"name_len"`
+}
+
+// FreeSpaceHeader is struct btrfs_free_space_header, of the free space cache's
+// first version.
+type FreeSpaceHeader struct {
+	Location   Key    `disk:"location"`
+	Generation uint64 `disk:"generation"`
+	Entries    uint64 `disk:"num_entries"`
+	Bitmaps    uint64 `disk:"num_bitmaps"`
+}
+
+// TreeBlockInfo is struct btrfs_tree_block_info, of a tree block's extent item
+// without SKINNY_METADATA.
+type TreeBlockInfo struct {
+	Key   Key   `disk:"key"`
+	Level uint8 `disk:"level"`
+}
+
+// ExtentDataRef is struct btrfs_extent_data_ref: who refers to a data extent.
+type ExtentDataRef struct {
+	Root     uint64 `disk:"root"`
+	ObjectID uint64 `disk:"objectid"`
+	Offset   uint64 `disk:"offset"`
+	Count    uint32 `disk:"count"`
+}
+
+// Backup is struct btrfs_root_backup: the trees of an earlier transaction.
+type Backup struct {
+	TreeRoot       uint64    `disk:"tree_root"`
+	TreeRootGen    uint64    `disk:"tree_root_gen"`
+	ChunkRoot      uint64    `disk:"chunk_root"`
+	ChunkRootGen   uint64    `disk:"chunk_root_gen"`
+	ExtentRoot     uint64    `disk:"extent_root"`
+	ExtentRootGen  uint64    `disk:"extent_root_gen"`
+	FSRoot         uint64    `disk:"fs_root"`
+	FSRootGen      uint64    `disk:"fs_root_gen"`
+	DevRoot        uint64    `disk:"dev_root"`
+	DevRootGen     uint64    `disk:"dev_root_gen"`
+	CsumRoot       uint64    `disk:"csum_root"`
+	CsumRootGen    uint64    `disk:"csum_root_gen"`
+	TotalBytes     uint64    `disk:"total_bytes"`
+	BytesUsed      uint64    `disk:"bytes_used"`
+	NumDevices     uint64    `disk:"num_devices"`
+	Unused64       [4]uint64 `disk:"unused_64,reserved"`
+	TreeRootLevel  uint8     `disk:"tree_root_level"`
+	ChunkRootLevel uint8     `disk:"chunk_root_level"`
+	ExtentLevel    uint8     `disk:"extent_root_level"`
+	FSRootLevel    uint8     `disk:"fs_root_level"`
+	DevRootLevel   uint8     `disk:"dev_root_level"`
+	CsumRootLevel  uint8     `disk:"csum_root_level"`
+	Unused8        [10]uint8 `disk:"unused_8,reserved"`
+}
+
 // Superblock is struct btrfs_super_block.
 type Superblock struct {
 	Csum                [32]byte   `disk:"csum,checksum"`
@@ -289,7 +351,7 @@ type Superblock struct {
 	NrGlobalRoots       uint64     `disk:"nr_global_roots"`
 	Reserved            [27]uint64 `disk:"reserved,reserved"`
 	SysChunkArray       [2048]byte `disk:"sys_chunk_array,bytes"`
-	SuperRoots          [672]byte  `disk:"super_roots,bytes"`
+	SuperRoots          [4]Backup  `disk:"super_roots"`
 	Padding             [565]byte  `disk:"padding,reserved"`
 }
 
@@ -297,25 +359,30 @@ var le = binary.LittleEndian
 
 // The layouts name the structures' bytes.
 var (
-	HeaderLayout         = field.MustOf[Header](le)
-	ItemLayout           = field.MustOf[Item](le)
-	KeyPtrLayout         = field.MustOf[KeyPtr](le)
-	InodeItemLayout      = field.MustOf[InodeItem](le)
-	InodeRefLayout       = field.MustOf[InodeRef](le)
-	InodeExtrefLayout    = field.MustOf[InodeExtref](le)
-	DirItemLayout        = field.MustOf[DirItem](le)
-	ExtentHeadLayout     = field.MustOf[ExtentHead](le)
-	FileExtentItemLayout = field.MustOf[FileExtentItem](le)
-	RootItemLayout       = field.MustOf[RootItem](le)
-	MetadataExtentLayout = field.MustOf[MetadataExtent](le)
-	DataExtentLayout     = field.MustOf[DataExtent](le)
-	BlockGroupItemLayout = field.MustOf[BlockGroupItem](le)
-	FreeSpaceInfoLayout  = field.MustOf[FreeSpaceInfo](le)
-	DevExtentLayout      = field.MustOf[DevExtent](le)
-	DevItemLayout        = field.MustOf[DevItem](le)
-	ChunkLayout          = field.MustOf[Chunk](le)
-	StripeLayout         = field.MustOf[Stripe](le)
-	SuperblockLayout     = field.MustOf[Superblock](le)
+	RootRefLayout         = field.MustOf[RootRef](le)
+	FreeSpaceHeaderLayout = field.MustOf[FreeSpaceHeader](le)
+	TreeBlockInfoLayout   = field.MustOf[TreeBlockInfo](le)
+	ExtentDataRefLayout   = field.MustOf[ExtentDataRef](le)
+	ExtentItemLayout      = field.MustOf[ExtentItem](le)
+	HeaderLayout          = field.MustOf[Header](le)
+	ItemLayout            = field.MustOf[Item](le)
+	KeyPtrLayout          = field.MustOf[KeyPtr](le)
+	InodeItemLayout       = field.MustOf[InodeItem](le)
+	InodeRefLayout        = field.MustOf[InodeRef](le)
+	InodeExtrefLayout     = field.MustOf[InodeExtref](le)
+	DirItemLayout         = field.MustOf[DirItem](le)
+	ExtentHeadLayout      = field.MustOf[ExtentHead](le)
+	FileExtentItemLayout  = field.MustOf[FileExtentItem](le)
+	RootItemLayout        = field.MustOf[RootItem](le)
+	MetadataExtentLayout  = field.MustOf[MetadataExtent](le)
+	DataExtentLayout      = field.MustOf[DataExtent](le)
+	BlockGroupItemLayout  = field.MustOf[BlockGroupItem](le)
+	FreeSpaceInfoLayout   = field.MustOf[FreeSpaceInfo](le)
+	DevExtentLayout       = field.MustOf[DevExtent](le)
+	DevItemLayout         = field.MustOf[DevItem](le)
+	ChunkLayout           = field.MustOf[Chunk](le)
+	StripeLayout          = field.MustOf[Stripe](le)
+	SuperblockLayout      = field.MustOf[Superblock](le)
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
