@@ -4,8 +4,9 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/probe"
 	"github.com/reprodisk/reprodisk/verify/compare/ext4cmp"
 	"github.com/reprodisk/reprodisk/verify/compare/fatcmp"
+	"github.com/reprodisk/reprodisk/verify/compare/isocmp"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
+	"github.com/reprodisk/reprodisk/verify/compare/squashcmp"
 )
 
 // kind is what a partition holds, as blkid prints it.
@@ -16,8 +17,8 @@ type kind = probe.Info
 var comparers = map[string]ledger.Comparer{
 	"ext":      ext4cmp.Compare,
 	"fat":      fatcmp.Compare,
-	"squashfs": treecmp.Squashfs,
-	"iso9660":  treecmp.ISO9660,
+	"squashfs": squashcmp.Compare,
+	"iso9660":  isocmp.Compare,
 }
 
 // identify tells what a partition holds, and which family of formats that is.

@@ -405,7 +405,7 @@ func TestEntryOutsideTheFATIsAnError(t *testing.T) {
 		if e, err := v.FS.Entry(8); err != nil || e != variant.Bad() {
 			t.Errorf("%v: entry 8 is %#x, %v", variant, e, err)
 		}
-		r := RegionAt(regionsOf(t, v), v.FS.ClusterOffset(8)+100)
+		r := regionAt(regionsOf(t, v), v.FS.ClusterOffset(8)+100)
 		if r.Structure != StructBad {
 			t.Errorf("%v: cluster 8 is of %+v", variant, r)
 		}
@@ -419,7 +419,7 @@ func TestEveryChangedByteHasAName(t *testing.T) {
 	regions := regionsOf(t, v)
 	g := &v.FS.Geometry
 	name := func(off int64) string {
-		r := RegionAt(regions, off)
+		r := regionAt(regions, off)
 		if fields := SectorFields(g.Variant, r.Structure); fields != nil {
 			for _, f := range fields {
 				if int(off-r.Start) < f.End() {
@@ -471,4 +471,9 @@ func TestEveryChangedByteHasAName(t *testing.T) {
 			t.Errorf("byte %d is %q, want %q", off, got, want)
 		}
 	}
+}
+
+// regionAt is the region that holds a byte of the image.
+func regionAt(regions []Region, off int64) Region {
+	return regions[slices.IndexFunc(regions, func(r Region) bool { return off >= r.Start && off < r.End() })]
 }

@@ -40,12 +40,6 @@ type Region struct {
 // End is the offset of the first byte behind the region.
 func (r Region) End() int64 { return r.Start + r.Length }
 
-// RegionAt is the region of what Regions returned that holds the byte at off.
-// It panics where off is outside the image.
-func RegionAt(regions []Region, off int64) Region {
-	return regions[sort.Search(len(regions), func(i int) bool { return regions[i].End() > off })]
-}
-
 // Regions accounts for every byte from 0 to the image's size: sorted, without
 // gap or overlap, no region empty.
 func (v *Volume) Regions(ctx context.Context) ([]Region, error) {

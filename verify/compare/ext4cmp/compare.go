@@ -9,6 +9,7 @@ import (
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/regions"
 )
 
 const format = "ext4"
@@ -21,8 +22,7 @@ type side struct {
 	rawSuper []byte                     // the primary superblock
 	paths    map[uint32]string          // of inodes that the walk met: their first path
 	only     map[uint32]*ledger.Finding // inodes that only this side's tree has, with the finding that says so
-	regions  []ext4.Region
-	cursor   int             // index of the region that at found last
+	regions  *regions.List[ext4.Region]
 	touched  map[uint32]bool // inodes with a differing byte in something that is theirs
 	logNow   logBlock
 }
@@ -224,16 +224,16 @@ func (c *comparison) consequence(structure, field string, causes ...*ledger.Find
 // account finds out what each byte of the side is for, and which inodes the
 // differing spans touch.
 func (c *comparison) account(name string, s *side) {
-	regions, problems := s.fs.Regions()
+	all, problems := s.fs.Regions()
 	c.problems(name, problems)
-	s.regions = regions
+	s.regions = regions.New(all, func(r ext4.Region) (start, end int64) { return r.Start, r.End() })
 	i := 0
 	for _, span := range c.p.Dirty {
-		for i < len(regions) && regions[i].End() <= span.Start {
+		for i < len(all) && all[i].End() <= span.Start {
 			i++
 		}
-		for j := i; j < len(regions) && regions[j].Start < span.End; j++ {
-			if n := regions[j].Inode; n != 0 {
+		for j := i; j < len(all) && all[j].Start < span.End; j++ {
+			if n := all[j].Inode; n != 0 {
 				s.touched[n] = true
 			}
 		}

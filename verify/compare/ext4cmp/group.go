@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"sort"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
 	"github.com/reprodisk/reprodisk/report"
@@ -135,7 +134,7 @@ func marked(bitmap []byte, bit int) string {
 func (s *side) claims(g uint32, bit int) bool {
 	ratio := uint64(s.sb.ClusterSize() / s.sb.BlockSize())
 	off := int64(s.fs.GroupFirstBlock(g)+uint64(bit)*ratio) * s.fs.BlockSize()
-	r, ok := s.at(off)
+	r, ok := s.regions.At(off)
 	return ok && r.Structure != ext4.FreeSpace && r.Structure != ext4.LostBlock && r.Structure != ext4.Tail
 }
 
@@ -144,23 +143,6 @@ func (s *side) holds(g uint32, bit int) bool {
 	n := g*s.sb.InodesPerGroup + uint32(bit) + 1
 	_, ok := s.paths[n]
 	return ok || n < s.sb.FirstInode()
-}
-
-// at is the region around a byte of the volume. Bytes are mostly asked for in
-// rising order, so the one found last and its neighbour are tried first.
-func (s *side) at(off int64) (ext4.Region, bool) {
-	for i := s.cursor; i < min(s.cursor+2, len(s.regions)); i++ {
-		if r := s.regions[i]; off >= r.Start && off < r.End() {
-			s.cursor = i
-			return r, true
-		}
-	}
-	i := sort.Search(len(s.regions), func(i int) bool { return s.regions[i].End() > off })
-	if i == len(s.regions) || s.regions[i].Start > off {
-		return ext4.Region{}, false
-	}
-	s.cursor = i
-	return s.regions[i], true
 }
 
 // descBase is the name under which a descriptor field's difference is found.

@@ -175,8 +175,8 @@ func (c *comparison) copied(block int64, in int) (f *ledger.Finding, n int64) {
 		return nil, 0
 	}
 	at := int64(a.Target)*bs + int64(in)
-	ra, okA := c.a.at(at)
-	rb, okB := c.b.at(at)
+	ra, okA := c.a.regions.At(at)
+	rb, okB := c.b.regions.At(at)
 	if !okA || !okB || ra.Structure == ext4.Journal || rb.Structure == ext4.Journal {
 		return nil, 0
 	}

@@ -12,8 +12,8 @@ import (
 
 // owner answers for a differing byte of the volume.
 func (c *comparison) owner(off int64) ledger.Owned {
-	ra, okA := c.a.at(off)
-	rb, okB := c.b.at(off)
+	ra, okA := c.a.regions.At(off)
+	rb, okB := c.b.regions.At(off)
 	if !okA || !okB {
 		return ledger.Owned{Start: off, End: off + 1}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/regions"
 )
 
 const format = "fat"
@@ -18,8 +19,7 @@ type side struct {
 	name    string // for messages
 	fs      *fat.FS
 	vol     *fat.Volume
-	regions []fat.Region
-	cursor  int                        // the region that was asked for last
+	regions *regions.List[fat.Region]
 	only    map[uint32]*ledger.Finding // objects that only this side's tree has, with the finding that says so
 	roles   map[uint32]*slotRoles      // of the directories in which something differs
 }
@@ -108,9 +108,11 @@ func (c *comparison) open(name string, s ledger.Side) (*side, error) {
 	}
 	out := &side{Side: s, name: name, fs: fs, vol: vol, only: map[uint32]*ledger.Finding{}, roles: map[uint32]*slotRoles{}}
 	if c.p.Aligned {
-		if out.regions, err = vol.Regions(c.ctx); err != nil {
+		all, err := vol.Regions(c.ctx)
+		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		out.regions = regions.New(all, func(r fat.Region) (start, end int64) { return r.Start, r.End() })
 	}
 	return out, nil
 }

@@ -10,27 +10,10 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
-// at is the region around a byte; false behind the side's end. Bytes are asked
-// for in rising order, so that the region is the last one, the next, or one
-// that has to be looked for.
-func (s *side) at(off int64) (fat.Region, bool) {
-	if off < 0 || off >= s.Size || len(s.regions) == 0 {
-		return fat.Region{}, false
-	}
-	for i := s.cursor; i < min(s.cursor+2, len(s.regions)); i++ {
-		if r := s.regions[i]; off >= r.Start && off < r.End() {
-			s.cursor = i
-			return r, true
-		}
-	}
-	s.cursor = sort.Search(len(s.regions), func(i int) bool { return s.regions[i].End() > off })
-	return s.regions[s.cursor], true
-}
-
 // owner answers for a differing byte of the volume.
 func (c *comparison) owner(off int64) ledger.Owned {
-	ra, okA := c.a.at(off)
-	rb, okB := c.b.at(off)
+	ra, okA := c.a.regions.At(off)
+	rb, okB := c.b.regions.At(off)
 	if !okA || !okB {
 		return ledger.Owned{Start: off, End: off + 1}
 	}

@@ -118,11 +118,10 @@ func (c *comparison) clusterOf(s *side, e uint32) fat.Region {
 	if !s.fs.HasCluster(e) {
 		return none
 	}
-	off := s.fs.ClusterOffset(e)
-	if off >= s.Size {
-		return none
+	if r, ok := s.regions.At(s.fs.ClusterOffset(e)); ok {
+		return r
 	}
-	return fat.RegionAt(s.regions, off)
+	return none
 }
 
 // allocation lists the findings that explain why a cluster is used otherwise

@@ -10,19 +10,19 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
-// content is what a regular file holds.
-type content interface {
+// Content is what a regular file holds.
+type Content interface {
 	io.ReaderAt
 	Size() int64
-	// same tells how many bytes from off on the other file is known to have
-	// just so, without reading them.
-	same(c *comparison, other content, off int64) int64
+	// Same tells how many bytes from off on the other file, which is the
+	// second image's, is known to have just so, without reading them.
+	Same(c *Comparison, other Content, off int64) int64
 }
 
 // contentDiff tells how far two contents are apart.
 type contentDiff struct {
-	pair         *pair
-	also         []*pair // that hold the same two contents
+	pair         *Pair
+	also         []*Pair // that hold the same two contents
 	sizeA, sizeB int64
 	first        int64 // offset of the first difference; -1 for none
 	bytes        int64 // how many bytes differ, as far as both go
@@ -37,11 +37,11 @@ const (
 // compareContent compares two regular files, unit by unit. A file that cannot
 // be read is passed over with a warning: that the others are compared is not
 // its concern.
-func (c *comparison) compareContent(p *pair) error {
+func (c *Comparison) compareContent(p *Pair) error {
 	var key [4]int64
 	keyed := false
-	if c.contentKey != nil {
-		if key, keyed = c.contentKey(p); keyed {
+	if c.format.ContentKey != nil {
+		if key, keyed = c.format.ContentKey(p); keyed {
 			if d, met := c.compared[key]; met {
 				if d != nil {
 					d.also = append(d.also, p)
@@ -51,18 +51,18 @@ func (c *comparison) compareContent(p *pair) error {
 			}
 		}
 	}
-	a, b := c.a.open(p.a), c.b.open(p.b)
+	a, b := c.a.Open(p.A), c.b.Open(p.B)
 	d, err := c.compareReaders(a, b)
 	if err == nil && (d.first >= 0 || d.sizeA != d.sizeB) {
 		d.pair = p
 	}
 	switch {
-	case err != nil && !unreadable(err):
-		return fmt.Errorf("%s: %w", p.path, err)
+	case err != nil && !c.Unreadable(err):
+		return fmt.Errorf("%s: %w", p.Path, err)
 	case err != nil:
-		c.unread++
-		if c.unread == 1 {
-			c.warnings = append(c.warnings, fmt.Sprintf("the content of %s is not compared: %v", p.path, err))
+		c.Unread++
+		if c.Unread == 1 {
+			c.Warnings = append(c.Warnings, fmt.Sprintf("the content of %s is not compared: %v", p.Path, err))
 		}
 		return nil
 	}
@@ -79,7 +79,7 @@ func (c *comparison) compareContent(p *pair) error {
 	return nil
 }
 
-func (c *comparison) compareReaders(a, b content) (*contentDiff, error) {
+func (c *Comparison) compareReaders(a, b Content) (*contentDiff, error) {
 	d := &contentDiff{sizeA: a.Size(), sizeB: b.Size(), first: -1}
 	size := min(d.sizeA, d.sizeB)
 	var bufA, bufB []byte
@@ -87,7 +87,7 @@ func (c *comparison) compareReaders(a, b content) (*contentDiff, error) {
 		if err := c.ctx.Err(); err != nil {
 			return d, err
 		}
-		if n := a.same(c, b, off); n > 0 {
+		if n := a.Same(c, b, off); n > 0 {
 			off += n
 			continue
 		}
@@ -95,8 +95,8 @@ func (c *comparison) compareReaders(a, b content) (*contentDiff, error) {
 			bufA, bufB = make([]byte, min(size, contentBuffer)), make([]byte, min(size, contentBuffer))
 		}
 		n := min(size-off, contentBuffer-off%contentBuffer)
-		if c.budget -= n; c.budget < 0 {
-			return d, tooMuch("files share blocks so often that not all contents are compared")
+		if c.Budget -= n; c.Budget < 0 {
+			return d, TooMuch("files share blocks so often that not all contents are compared")
 		}
 		x, y := bufA[:min(n, int64(len(bufA)))], bufB[:min(n, int64(len(bufB)))]
 		if err := readContent(a, x, off); err != nil {
@@ -128,7 +128,7 @@ func (d *contentDiff) add(x, y []byte, off int64) {
 	}
 }
 
-func readContent(r content, p []byte, off int64) error {
+func readContent(r Content, p []byte, off int64) error {
 	n, err := r.ReadAt(p, off)
 	if n == len(p) {
 		return nil
@@ -140,24 +140,24 @@ func readContent(r content, p []byte, off int64) error {
 }
 
 // enterContent makes a finding of a difference.
-func (c *comparison) enterContent(d *contentDiff) *ledger.Finding {
-	f := c.enter("data", "content", d.pair.path, about{report.Content, remedyContent})
+func (c *Comparison) enterContent(d *contentDiff) *ledger.Finding {
+	f := c.Enter("data", "content", d.pair.Path, About{report.Content, RemedyContent})
 	diff := contents.Difference{SizeA: d.sizeA, SizeB: d.sizeB, First: d.first, Bytes: d.bytes, A: d.a, B: d.b}
-	a, b := c.a.open(d.pair.a), c.b.open(d.pair.b)
-	err := c.describe.Describe(c.ctx, f, d.pair.path, contents.File{R: a, Size: d.sizeA}, contents.File{R: b, Size: d.sizeB}, diff)
+	a, b := c.a.Open(d.pair.A), c.b.Open(d.pair.B)
+	err := c.describe.Describe(c.ctx, f, d.pair.Path, contents.File{R: a, Size: d.sizeA}, contents.File{R: b, Size: d.sizeB}, diff)
 	if err != nil { // it was read before: ctx has ended, or its file is changing
 		f.A, f.B, f.Note = diff.Show("")
 	}
-	f.At(c.p.A.Base+d.pair.a.at, 1)
-	d.pair.content = f
+	f.At(c.Sides.A.Base+d.pair.A.At, 1)
+	d.pair.Content = f
 	for _, p := range d.also {
-		p.content = f
+		p.Content = f
 	}
 	if n := len(d.also); n > 0 {
 		if f.Note != "" {
 			f.Note += "; "
 		}
-		f.Note += fmt.Sprintf("stored once for this file and %d more, such as %s", n, d.also[0].path)
+		f.Note += fmt.Sprintf("stored once for this file and %d more, such as %s", n, d.also[0].Path)
 	}
 	return f
 }

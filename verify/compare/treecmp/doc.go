@@ -1,5 +1,8 @@
-// Package treecmp compares two images of a read-only filesystem: squashfs and
-// ISO 9660.
+// Package treecmp compares two trees of files, whatever the format of the
+// filesystems that hold them. A format's own package (squashcmp, isocmp, …)
+// brings a Reader for each side and a Format, adds what differs in its
+// superblock or descriptors, and says which finding a differing byte belongs
+// to.
 //
 // The order of work, one file each:
 //
@@ -7,26 +10,10 @@
 //   - content.go: what regular files hold;
 //   - settle.go: what moved together becomes one finding, and what follows
 //     from what;
-//   - squashfs.go: a squashfs as such a tree, its superblock, and the finding
-//     that a differing byte belongs to;
-//   - iso.go: an ISO 9660 filesystem as such a tree, and its descriptors;
-//   - isoregion.go, isoowner.go: what each byte of one is for, and the finding
-//     that a differing byte belongs to;
-//   - catalog.go: causes and remedies.
+//   - show.go: values as they are shown;
+//   - catalog.go: remedies that no format changes.
 //
-// A squashfs packs everything but its superblock, so a differing byte cannot be
-// laid at one file's door unless it lies in a file's own data blocks. All other
-// bytes are one consequence of whatever differs in the trees; where the trees
-// are equal, they are one finding about how the blocks were packed. An ISO 9660
-// filesystem stores everything plainly, and each byte has its field.
-//
-// Both are read by our own decoders, internal/ondisk/squashfs and iso9660.
-// go-diskfs 1.9.4 was tried for it: it loses setuid, setgid and sticky bits and
-// device numbers, fails on lz4, panics where an inode has three or more
-// extended attributes, does not bound what a block unpacks to, and does not
-// tell where in the image a value stands. It is a second opinion in the tests.
-//
-// A filesystem whose tree cannot be read is not compared in part: one warning
-// says why, and the differing bytes behind its superblock or descriptors are
+// A tree that cannot be read is not compared in part: one warning says why
+// (Failed), and its format gives the bytes that are no known field's to that
 // one finding.
 package treecmp

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/reprodisk/reprodisk/internal/ondisk/iso9660"
-	"github.com/reprodisk/reprodisk/internal/ondisk/squashfs"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/contents"
@@ -23,176 +21,265 @@ const (
 	maxPaths   = 192 << 20 // bytes of all paths together
 )
 
-// node is an object of a tree.
-type node struct {
-	name   string
-	mode   uint32 // type and permissions
-	target string
-	size   int64
-	at     int64  // where the volume says so, in bytes
-	inode  uint64 // the same for the names of one file; 0 for a file with one name
-	dir    uint64 // of a directory: the same only for the same directory
-	values []value
-	times  []stamp
-	ref    any // the reader's own
+// Node is an object of a tree.
+type Node struct {
+	Name   string
+	Mode   uint32 // type and permissions, as st_mode has them
+	Target string // of a symbolic link
+	Size   int64  // bytes of a regular file's content
+	At     int64  // where the volume says so, in bytes
+	Inode  uint64 // the same for the names of one file; 0 for a file with one name
+	Dir    uint64 // of a directory: the same only for the same directory
+	Values []Value
+	Times  []Stamp
+	Ref    any // the reader's own
 }
 
-type value struct {
-	field, shown string
-	at           int64
+// Value is a field of a node that is no time, as it is shown.
+type Value struct {
+	Field, Shown string
+	At           int64 // where it stands in the volume, in bytes
 }
 
-type stamp struct {
-	field string
-	time  tree.Time
-	at    int64
+// Stamp is a time of a node.
+type Stamp struct {
+	Field string
+	Time  tree.Time
+	At    int64 // where it stands in the volume, in bytes
 }
 
-// reader is one of the two filesystems.
-type reader interface {
-	root() (*node, error)
-	// list returns what a directory holds, in its order, and the objects that
-	// only serve the reader's account.
-	list(dir *node) ([]*node, error)
-	open(file *node) content
+// Reader is one of the two filesystems.
+type Reader interface {
+	Root() (*Node, error)
+	// List returns what a directory holds, in its order.
+	List(dir *Node) ([]*Node, error)
+	Open(file *Node) Content
 }
 
-// pair is what both sides have under a path, in which something differs.
-type pair struct {
-	path    string
-	a, b    *node
-	object  uint64
-	fields  []string // noted in times or values
-	alias   map[string]string
-	content *ledger.Finding
-	entries []*ledger.Finding
-	owners  map[string]*ledger.Finding
+// Pair is what both sides have under a path.
+type Pair struct {
+	Path string
+	A, B *Node
+
+	// Settle fills these: the finding that its contents differ, and those of
+	// the entries that only one side has.
+	Content *ledger.Finding
+	Entries []*ledger.Finding
+
+	object uint64
+	fields []string // noted in times or values
+	alias  map[string]string
+	owners map[string]*ledger.Finding
 }
 
-// comparison is a comparison of two trees under way. Nothing is entered into
+// Changes lists the findings of the pair's entries and content.
+func (p *Pair) Changes() []*ledger.Finding {
+	out := slices.Clone(p.Entries)
+	if p.Content != nil {
+		out = append(out, p.Content)
+	}
+	return out
+}
+
+// All lists the findings that concern the pair, once Settle has run.
+func (p *Pair) All() []*ledger.Finding {
+	out := slices.Clone(p.Entries)
+	for _, field := range p.fields {
+		out = append(out, p.owners[field])
+	}
+	if p.Content != nil {
+		out = append(out, p.Content)
+	}
+	return out
+}
+
+// Owner is the finding of a field that differs, once Settle has run; nil for
+// one that does not.
+func (p *Pair) Owner(field string) *ledger.Finding { return p.owners[field] }
+
+// Format is what the comparison has to know of a filesystem's format.
+type Format struct {
+	Name      string // in findings: "squashfs"
+	Structure string // where a file's fields stand: "inode", "directory record"
+
+	// About is what is known of a file's field that differs.
+	About func(field string) About
+	// Damaged tells whether an error is about a filesystem's bytes, and not
+	// about reading them.
+	Damaged func(error) bool
+
+	// The others may be nil.
+
+	// Explains lists the findings that a field of the pair follows from, if
+	// that is all there is to it.
+	Explains func(p *Pair, field string) []*ledger.Finding
+	// Again tells that the second of two times of a file is the first, stored
+	// once more.
+	Again func(first, second string) bool
+	// Met is called for every pair, before its contents are compared.
+	Met func(p *Pair)
+	// ContentKey is the same for pairs of files whose contents lie at the same
+	// places. Nil where Node.Inode tells that already.
+	ContentKey func(p *Pair) (key [4]int64, ok bool)
+}
+
+// Comparison is a comparison of two trees under way. Nothing is entered into
 // the ledger before both trees are read to their ends.
-type comparison struct {
-	ctx       context.Context
-	l         *ledger.Ledger
-	p         ledger.Pair
-	format    string
-	structure string // where a file's fields stand: "inode", "directory record"
-	a, b      reader
-	describe  contents.Describer
+type Comparison struct {
+	Sides    ledger.Pair
+	Budget   int64 // bytes of content that may still be compared; for the format to set
+	Warnings []string
+	Unread   int // files whose content could not be compared
 
-	pairs   []*pair
-	byPath  map[string]*pair
+	// Settle fills these. Changes are the findings of entries and contents,
+	// Reordered that of directories in another order or nil, and Roots all
+	// that was found in the trees.
+	Changes, Roots []*ledger.Finding
+	Reordered      *ledger.Finding
+
+	ctx      context.Context
+	l        *ledger.Ledger
+	format   Format
+	a, b     Reader
+	describe contents.Describer
+	extent   Extent
+
+	pairs   []*Pair
+	byPath  map[string]*Pair
 	lones   []*lone
 	lone    map[string]*ledger.Finding // by path, with all below it
 	diffs   []*contentDiff
-	ordered []*pair       // directories with the same names in another order
-	hook    func(p *pair) // called for every pair
+	ordered []*Pair // directories with the same names in another order
 
-	// contentKey is the same for pairs of files whose contents lie at the
-	// same places; nil where the inode tells that already.
-	contentKey func(p *pair) (key [4]int64, ok bool)
-	compared   map[[4]int64]*contentDiff
+	compared map[[4]int64]*contentDiff // by Format.ContentKey
 
 	seen       map[[2]uint64]bool
 	dirsA      map[uint64]bool
 	dirsB      map[uint64]bool
 	times      ledger.Times
 	values     ledger.Values
-	visited    int
-	paths      int
-	budget     int64 // bytes of content that may still be compared
-	unread     int   // files whose content could not be compared
-	warnings   []string
-	changes    []*ledger.Finding // of entries and contents
-	roots      []*ledger.Finding // everything that was found in the trees
-	reordered  *ledger.Finding
 	nextObject uint64
 }
 
 type lone struct {
 	path, name string
-	parent     *pair
-	n          *node
+	parent     *Pair
+	n          *Node
 	inA        bool
 	below      int // how many objects are below it
 }
 
-func newComparison(ctx context.Context, l *ledger.Ledger, p ledger.Pair, format, structure string) *comparison {
-	return &comparison{
-		ctx: ctx, l: l, p: p, format: format, structure: structure, describe: contents.Describer{Ask: p.Ask},
-		byPath: map[string]*pair{}, lone: map[string]*ledger.Finding{}, seen: map[[2]uint64]bool{},
+// New begins a comparison.
+func New(ctx context.Context, l *ledger.Ledger, p ledger.Pair, format Format) *Comparison {
+	return &Comparison{
+		Sides: p, ctx: ctx, l: l, format: format, describe: contents.Describer{Ask: p.Ask},
+		byPath: map[string]*Pair{}, lone: map[string]*ledger.Finding{}, seen: map[[2]uint64]bool{},
 		dirsA: map[uint64]bool{}, dirsB: map[uint64]bool{}, compared: map[[4]int64]*contentDiff{},
 	}
 }
 
-// tooMuch says that a tree is larger than is followed.
-type tooMuch string
+// TooMuch says that a tree is larger than is followed.
+type TooMuch string
 
-func (e tooMuch) Error() string { return string(e) }
+func (e TooMuch) Error() string { return string(e) }
 
-// unreadable tells whether an error is about a filesystem's bytes, and not
+// Unreadable tells whether an error is about a filesystem's bytes, and not
 // about reading them.
-func unreadable(err error) bool {
-	var s *squashfs.Error
-	var i *iso9660.Error
-	var m tooMuch
-	return errors.As(err, &s) || errors.As(err, &i) || errors.As(err, &m)
+func (c *Comparison) Unreadable(err error) bool {
+	var m TooMuch
+	return errors.As(err, &m) || c.format.Damaged(err)
 }
 
-// walk compares the trees.
-func (c *comparison) walk() error {
-	a, err := c.a.root()
-	if err != nil {
-		return fmt.Errorf("first image: %w", err)
-	}
-	b, err := c.b.root()
-	if err != nil {
-		return fmt.Errorf("second image: %w", err)
-	}
-	return c.compare("/", a, b, 0)
-}
+// Extent counts how much of a tree was walked, against limits.
+type Extent struct{ files, paths int }
 
-func (c *comparison) visit(path string, depth int) error {
-	c.visited++
-	c.paths += len(path)
+// Visit counts one object more, with its path, at a depth.
+func (e *Extent) Visit(ctx context.Context, path string, depth int) error {
+	e.files++
+	e.paths += len(path)
 	switch {
-	case c.visited > maxEntries:
-		return tooMuch(fmt.Sprintf("more than %d files are not compared", maxEntries))
-	case c.paths > maxPaths || depth > maxDepth:
-		return tooMuch(fmt.Sprintf("directories are nested too deeply, %d levels", depth))
-	case c.visited%1024 == 0:
-		return c.ctx.Err()
+	case e.files > maxEntries:
+		return TooMuch(fmt.Sprintf("more than %d files are not compared", maxEntries))
+	case e.paths > maxPaths || depth > maxDepth:
+		return TooMuch(fmt.Sprintf("directories are nested too deeply, %d levels", depth))
+	case e.files%1024 == 0:
+		return ctx.Err()
 	}
 	return nil
 }
 
+// Walk compares the trees.
+func (c *Comparison) Walk(a, b Reader) error {
+	c.a, c.b = a, b
+	rootA, err := a.Root()
+	if err != nil {
+		return fmt.Errorf("first image: %w", err)
+	}
+	rootB, err := b.Root()
+	if err != nil {
+		return fmt.Errorf("second image: %w", err)
+	}
+	return c.compare("/", rootA, rootB, 0)
+}
+
+// At is the pair of a path in which something differs; nil where nothing does.
+func (c *Comparison) At(path string) *Pair { return c.byPath[path] }
+
+// Lone is the finding that a path, or a directory above it, is there on one
+// side only; nil where it is on both.
+func (c *Comparison) Lone(path string) *ledger.Finding {
+	for path != "" {
+		if f := c.lone[path]; f != nil {
+			return f
+		}
+		path = path[:max(strings.LastIndexByte(path, '/'), 0)]
+	}
+	return nil
+}
+
+// Contents lists the pairs of regular files whose contents differ; of those that
+// share their content, one.
+func (c *Comparison) Contents() []*Pair {
+	out := make([]*Pair, len(c.diffs))
+	for i, d := range c.diffs {
+		out[i] = d.pair
+	}
+	return out
+}
+
+// InAnotherOrder tells whether a directory holds the same names on both sides
+// in another order.
+func (c *Comparison) InAnotherOrder(path string) bool {
+	return slices.ContainsFunc(c.ordered, func(p *Pair) bool { return p.Path == path })
+}
+
 // compare compares what both sides have at path.
-func (c *comparison) compare(path string, a, b *node, depth int) error {
-	if err := c.visit(path, depth); err != nil {
+func (c *Comparison) compare(path string, a, b *Node, depth int) error {
+	if err := c.extent.Visit(c.ctx, path, depth); err != nil {
 		return err
 	}
-	if a.inode != 0 && b.inode != 0 {
-		if c.seen[[2]uint64{a.inode, b.inode}] {
+	if a.Inode != 0 && b.Inode != 0 {
+		if c.seen[[2]uint64{a.Inode, b.Inode}] {
 			return nil // another name of the same two files
 		}
-		c.seen[[2]uint64{a.inode, b.inode}] = true
+		c.seen[[2]uint64{a.Inode, b.Inode}] = true
 	}
 	c.nextObject++
-	p := &pair{path: path, a: a, b: b, object: c.nextObject}
-	if c.hook != nil {
-		c.hook(p)
+	p := &Pair{Path: path, A: a, B: b, object: c.nextObject}
+	if c.format.Met != nil {
+		c.format.Met(p)
 	}
 	c.compareFields(p)
-	same := a.mode&tree.TypeMask == b.mode&tree.TypeMask
+	same := a.Mode&tree.TypeMask == b.Mode&tree.TypeMask
 	switch {
-	case same && a.mode&tree.TypeMask == tree.Directory:
+	case same && a.Mode&tree.TypeMask == tree.Directory:
 		return c.directory(p, depth)
-	case same && a.mode&tree.TypeMask == tree.Regular:
+	case same && a.Mode&tree.TypeMask == tree.Regular:
 		return c.compareContent(p)
 	case !same:
 		for _, s := range []struct {
-			r    reader
-			n    *node
+			r    Reader
+			n    *Node
 			name string
 			dirs map[uint64]bool
 		}{{c.a, a, "first image", c.dirsA}, {c.b, b, "second image", c.dirsB}} {
@@ -205,94 +292,90 @@ func (c *comparison) compare(path string, a, b *node, depth int) error {
 }
 
 // keep remembers a pair in which something differs.
-func (c *comparison) keep(p *pair) {
-	if c.byPath[p.path] == nil {
-		c.byPath[p.path] = p
+func (c *Comparison) keep(p *Pair) {
+	if c.byPath[p.Path] == nil {
+		c.byPath[p.Path] = p
 		c.pairs = append(c.pairs, p)
 	}
 }
 
-func (c *comparison) note(p *pair, field string) {
+func (c *Comparison) note(p *Pair, field string) {
 	p.fields = append(p.fields, field)
 	c.keep(p)
 }
 
 // compareFields compares everything of a pair but content and entries.
-func (c *comparison) compareFields(p *pair) {
-	a, b := p.a, p.b
-	if a.mode&tree.TypeMask == tree.Symlink && a.target != b.target && b.mode&tree.TypeMask == tree.Symlink {
+func (c *Comparison) compareFields(p *Pair) {
+	a, b := p.A, p.B
+	if a.Mode&tree.TypeMask == tree.Symlink && a.Target != b.Target && b.Mode&tree.TypeMask == tree.Symlink {
 		c.note(p, "target")
-		c.values.Note("target", p.object, p.path, a.target, b.target, c.p.A.Base+a.at)
+		c.values.Note("target", p.object, p.Path, a.Target, b.Target, c.Sides.A.Base+a.At)
 	}
-	inB := map[string]value{}
-	for _, v := range b.values {
-		inB[v.field] = v
+	inB := map[string]Value{}
+	for _, v := range b.Values {
+		inB[v.Field] = v
 	}
-	for _, v := range a.values {
-		w, ok := inB[v.field]
-		delete(inB, v.field)
-		if ok && v.shown == w.shown {
+	for _, v := range a.Values {
+		w, ok := inB[v.Field]
+		delete(inB, v.Field)
+		if ok && v.Shown == w.Shown {
 			continue
 		}
-		c.note(p, v.field)
-		c.values.Note(v.field, p.object, p.path, v.shown, w.shown, c.p.A.Base+v.at)
+		c.note(p, v.Field)
+		c.values.Note(v.Field, p.object, p.Path, v.Shown, w.Shown, c.Sides.A.Base+v.At)
 	}
-	for _, w := range b.values {
-		if _, left := inB[w.field]; left {
-			c.note(p, w.field)
-			c.values.Note(w.field, p.object, p.path, "", w.shown, c.p.B.Base+w.at)
+	for _, w := range b.Values {
+		if _, left := inB[w.Field]; left {
+			c.note(p, w.Field)
+			c.values.Note(w.Field, p.object, p.Path, "", w.Shown, c.Sides.B.Base+w.At)
 		}
 	}
-	var first *stamp
+	var first *Stamp
 	var delta int64
-	for i, t := range a.times {
-		for _, u := range b.times {
-			if u.field != t.field || u.time == t.time {
+	for i, t := range a.Times {
+		for _, u := range b.Times {
+			if u.Field != t.Field || u.Time == t.Time {
 				continue
 			}
-			// The time of modification is stored once more for readers that
-			// know Rock Ridge: the same thing under the first of its names.
-			if first != nil && sameMeaning(first.field, t.field) && u.time.Sec-t.time.Sec == delta {
+			if first != nil && c.format.Again != nil && c.format.Again(first.Field, t.Field) && u.Time.Sec-t.Time.Sec == delta {
 				if p.alias == nil {
 					p.alias = map[string]string{}
 				}
-				p.alias[t.field] = first.field
+				p.alias[t.Field] = first.Field
 				continue
 			}
 			if first == nil {
-				first, delta = &a.times[i], u.time.Sec-t.time.Sec
+				first, delta = &a.Times[i], u.Time.Sec-t.Time.Sec
 			}
-			c.note(p, t.field)
-			c.times.Note(t.field, p.object, p.path, t.time, u.time, c.p.A.Base+t.at)
+			c.note(p, t.Field)
+			c.times.Note(t.Field, p.object, p.Path, t.Time, u.Time, c.Sides.A.Base+t.At)
 		}
 	}
 }
 
-func sameMeaning(a, b string) bool { return a == "date" && b == "TF.modify" }
-
 // enterDir refuses a directory that was met before: a tree has no circles.
-func enterDir(dirs map[uint64]bool, n *node, path string) error {
-	if dirs[n.dir] {
-		return tooMuch(fmt.Sprintf("the directory %s has another name, or contains itself", report.Printable(path)))
+func enterDir(dirs map[uint64]bool, n *Node, path string) error {
+	if dirs[n.Dir] {
+		return TooMuch(fmt.Sprintf("the directory %s has another name, or contains itself", report.Printable(path)))
 	}
-	dirs[n.dir] = true
+	dirs[n.Dir] = true
 	return nil
 }
 
-func (c *comparison) list(r reader, dirs map[uint64]bool, n *node, path string) ([]*node, error) {
+func (c *Comparison) list(r Reader, dirs map[uint64]bool, n *Node, path string) ([]*Node, error) {
 	if err := enterDir(dirs, n, path); err != nil {
 		return nil, err
 	}
-	return r.list(n)
+	return r.List(n)
 }
 
 // directory compares the entries of two directories, and goes on below.
-func (c *comparison) directory(p *pair, depth int) error {
-	a, err := c.list(c.a, c.dirsA, p.a, p.path)
+func (c *Comparison) directory(p *Pair, depth int) error {
+	a, err := c.list(c.a, c.dirsA, p.A, p.Path)
 	if err != nil {
 		return fmt.Errorf("first image: %w", err)
 	}
-	b, err := c.list(c.b, c.dirsB, p.b, p.path)
+	b, err := c.list(c.b, c.dirsB, p.B, p.Path)
 	if err != nil {
 		return fmt.Errorf("second image: %w", err)
 	}
@@ -300,27 +383,27 @@ func (c *comparison) directory(p *pair, depth int) error {
 		c.ordered = append(c.ordered, p)
 		c.keep(p)
 	}
-	byName := func(x, y *node) int { return strings.Compare(x.name, y.name) }
+	byName := func(x, y *Node) int { return strings.Compare(x.Name, y.Name) }
 	slices.SortFunc(a, byName)
 	slices.SortFunc(b, byName)
-	base := p.path
+	base := p.Path
 	if base == "/" {
 		base = ""
 	}
 	for len(a) > 0 || len(b) > 0 {
 		switch {
-		case len(b) == 0 || len(a) > 0 && a[0].name < b[0].name:
+		case len(b) == 0 || len(a) > 0 && a[0].Name < b[0].Name:
 			if err := c.addLone(p, base, a[0], true, depth); err != nil {
 				return fmt.Errorf("first image: %w", err)
 			}
 			a = a[1:]
-		case len(a) == 0 || b[0].name < a[0].name:
+		case len(a) == 0 || b[0].Name < a[0].Name:
 			if err := c.addLone(p, base, b[0], false, depth); err != nil {
 				return fmt.Errorf("second image: %w", err)
 			}
 			b = b[1:]
 		default:
-			if err := c.compare(base+"/"+a[0].name, a[0], b[0], depth+1); err != nil {
+			if err := c.compare(base+"/"+a[0].Name, a[0], b[0], depth+1); err != nil {
 				return err
 			}
 			a, b = a[1:], b[1:]
@@ -331,14 +414,14 @@ func (c *comparison) directory(p *pair, depth int) error {
 
 // sameOrder tells whether the names that both lists have stand in the same
 // order.
-func sameOrder(a, b []*node) bool {
+func sameOrder(a, b []*Node) bool {
 	at := make(map[string]int, len(b))
 	for i, n := range b {
-		at[n.name] = i
+		at[n.Name] = i
 	}
 	last := -1
 	for _, n := range a {
-		i, ok := at[n.name]
+		i, ok := at[n.Name]
 		if !ok {
 			continue
 		}
@@ -350,13 +433,13 @@ func sameOrder(a, b []*node) bool {
 	return true
 }
 
-func (c *comparison) addLone(parent *pair, base string, n *node, inA bool, depth int) error {
+func (c *Comparison) addLone(parent *Pair, base string, n *Node, inA bool, depth int) error {
 	r, dirs := c.b, c.dirsB
 	if inA {
 		r, dirs = c.a, c.dirsA
 	}
-	x := &lone{path: base + "/" + n.name, name: n.name, parent: parent, n: n, inA: inA}
-	if err := c.visit(x.path, depth); err != nil {
+	x := &lone{path: base + "/" + n.Name, name: n.Name, parent: parent, n: n, inA: inA}
+	if err := c.extent.Visit(c.ctx, x.path, depth); err != nil {
 		return err
 	}
 	var err error
@@ -366,8 +449,8 @@ func (c *comparison) addLone(parent *pair, base string, n *node, inA bool, depth
 }
 
 // count counts what is below a directory that only one side has.
-func (c *comparison) count(r reader, n *node, dirs map[uint64]bool, path string, depth int) (int, error) {
-	if n.mode&tree.TypeMask != tree.Directory {
+func (c *Comparison) count(r Reader, n *Node, dirs map[uint64]bool, path string, depth int) (int, error) {
+	if n.Mode&tree.TypeMask != tree.Directory {
 		return 0, nil
 	}
 	list, err := c.list(r, dirs, n, path)
@@ -376,8 +459,8 @@ func (c *comparison) count(r reader, n *node, dirs map[uint64]bool, path string,
 	}
 	total := len(list)
 	for _, child := range list {
-		sub := path + "/" + child.name
-		if err := c.visit(sub, depth); err != nil {
+		sub := path + "/" + child.Name
+		if err := c.extent.Visit(c.ctx, sub, depth); err != nil {
 			return 0, err
 		}
 		below, err := c.count(r, child, dirs, sub, depth+1)
@@ -387,4 +470,12 @@ func (c *comparison) count(r reader, n *node, dirs map[uint64]bool, path string,
 		total += below
 	}
 	return total, nil
+}
+
+// JoinPath is the path of a name in a directory.
+func JoinPath(dir, name string) string {
+	if dir == "/" {
+		return dir + name
+	}
+	return dir + "/" + name
 }

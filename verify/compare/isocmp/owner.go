@@ -1,4 +1,4 @@
-package treecmp
+package isocmp
 
 import (
 	"strings"
@@ -8,15 +8,16 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/iso9660"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
 // settle enters the trees' findings, and where contents lie.
-func (c *isoComparison) settle() {
-	c.comparison.settle()
-	for _, d := range c.diffs {
-		for _, e := range d.pair.a.ref.(*iso9660.Record).Extents {
+func (c *comparison) settle() {
+	c.Comparison.Settle()
+	for _, p := range c.Contents() {
+		for _, e := range p.A.Ref.(*iso9660.Record).Extents {
 			if c.data[e.Start] == nil {
-				c.data[e.Start] = d.pair.content
+				c.data[e.Start] = p.Content
 			}
 		}
 	}
@@ -29,20 +30,20 @@ func (c *isoComparison) settle() {
 }
 
 // displaced is the finding that things lie at other places.
-func (c *isoComparison) displaced() *ledger.Finding {
+func (c *comparison) displaced() *ledger.Finding {
 	if c.placed == nil {
-		c.placed = c.enter("data", "placement", "", about{report.Placement, sameISO + ", and sort what it is given"})
+		c.placed = c.Enter("data", "placement", "", treecmp.About{Cause: report.Placement, Remedy: sameTool + ", and sort what it is given"})
 		c.placed.Note = "files and directories lie in other sectors"
 		c.placed.Follows(c.shape()...)
-		c.placed.At(c.p.A.Base+iso9660.SystemArea, 1)
+		c.placed.At(c.Sides.A.Base+iso9660.SystemArea, 1)
 	}
 	return c.placed
 }
 
 // owner answers for a differing byte of the volume.
-func (c *isoComparison) owner(off int64) ledger.Owned {
+func (c *comparison) owner(off int64) ledger.Owned {
 	if c.a == nil {
-		return ledger.Owned{Finding: c.whole, End: c.p.A.Size}
+		return ledger.Owned{Finding: c.whole, End: c.Sides.A.Size}
 	}
 	a, b := c.a.at(off), c.b.at(off)
 	o := c.own(a, b, off)
@@ -50,18 +51,18 @@ func (c *isoComparison) owner(off int64) ledger.Owned {
 	return o
 }
 
-func (c *isoComparison) own(a, b region, off int64) ledger.Owned {
+func (c *comparison) own(a, b region, off int64) ledger.Owned {
 	o := ledger.Owned{Start: max(a.start, b.start), End: min(a.end, b.end)}
 	same := a.what == b.what && a.start == b.start && a.name == b.name && a.path == b.path && a.tree == b.tree && a.file == b.file
 	switch {
 	case a.what == systemArea && b.what == systemArea:
-		o.Finding = c.plain("system area", "content", about{report.Unknown, "install the same boot code (isohybrid) with the same options: it holds a random disk identifier unless one is given"})
+		o.Finding = c.plain("system area", "content", treecmp.About{Cause: report.Unknown, Remedy: "install the same boot code (isohybrid) with the same options: it holds a random disk identifier unless one is given"})
 	case a.what == descriptor && same:
 		return c.descriptorOwner(a, off)
 	case c.whole != nil:
 		o.Finding = c.whole
 	case a.what == unclaimed && b.what == unclaimed:
-		o.Finding = c.plain("padding", "content", about{report.Residue, freshBlocks})
+		o.Finding = c.plain("padding", "content", treecmp.About{Cause: report.Residue, Remedy: treecmp.FreshBlocks})
 		if a.start != b.start || a.end != b.end {
 			o.Finding.Follows(c.shape()...)
 		}
@@ -80,50 +81,38 @@ func (c *isoComparison) own(a, b region, off int64) ledger.Owned {
 }
 
 // plain is a finding of which nothing is known but its name.
-func (c *isoComparison) plain(structure, name string, what about) *ledger.Finding {
-	return c.enter(structure, name, "", what)
+func (c *comparison) plain(structure, name string, what treecmp.About) *ledger.Finding {
+	return c.Enter(structure, name, "", what)
 }
 
-func (c *isoComparison) contentOwner(a region) *ledger.Finding {
-	if p := c.byPath[a.path]; p != nil && p.content != nil {
-		return p.content
+func (c *comparison) contentOwner(a region) *ledger.Finding {
+	if p := c.At(a.path); p != nil && p.Content != nil {
+		return p.Content
 	}
 	if f := c.data[a.start]; f != nil {
 		return f
 	}
 	// A file that could not be compared, or that only the other tree shows.
-	return c.enter("data", "content", a.path, about{report.Content, remedyContent})
+	return c.Enter("data", "content", a.path, treecmp.About{Cause: report.Content, Remedy: treecmp.RemedyContent})
 }
 
 // elsewhere owns bytes that are one thing in A and another in B.
-func (c *isoComparison) elsewhere(a, b region) *ledger.Finding {
+func (c *comparison) elsewhere(a, b region) *ledger.Finding {
 	for _, r := range []region{a, b} {
 		if r.path == "" {
 			continue
 		}
-		if f := c.loneAt(r.path); f != nil {
+		if f := c.Lone(r.path); f != nil {
 			return f
 		}
-		if p := c.byPath[r.path]; p != nil && p.content != nil && r.what == fileData {
-			return p.content
+		if p := c.At(r.path); p != nil && p.Content != nil && r.what == fileData {
+			return p.Content
 		}
 	}
 	return c.displaced()
 }
 
-// loneAt is the finding that a path, or a directory above it, is there on one
-// side only.
-func (c *isoComparison) loneAt(path string) *ledger.Finding {
-	for path != "" {
-		if f := c.lone[path]; f != nil {
-			return f
-		}
-		path = path[:strings.LastIndexByte(path, '/')]
-	}
-	return nil
-}
-
-func (c *isoComparison) descriptorOwner(r region, off int64) ledger.Owned {
+func (c *comparison) descriptorOwner(r region, off int64) ledger.Owned {
 	d := c.a.fs.Descriptors()[r.index]
 	f := fieldAt(d.Fields(), int(off-r.start))
 	o := ledger.Owned{Start: r.start + int64(f.Offset), End: r.start + int64(f.End())}
@@ -135,7 +124,7 @@ func (c *isoComparison) descriptorOwner(r region, off int64) ledger.Owned {
 		}
 		return o
 	}
-	o.Finding = c.l.Has(c.key(r.name, f.Name, ""))
+	o.Finding = c.Has(r.name, f.Name, "")
 	return o
 }
 
@@ -148,13 +137,13 @@ func fieldAt(fields []field.Field, off int) field.Field {
 	return fields[len(fields)-1]
 }
 
-func (c *isoComparison) areaOwner(a, b region, off int64) ledger.Owned {
+func (c *comparison) areaOwner(a, b region, off int64) ledger.Owned {
 	o := ledger.Owned{Start: max(a.start, b.start), End: min(a.end, b.end)}
 	switch a.name {
 	case "mkisofs version":
-		o.Finding = c.plain("mkisofs version", "content", about{report.Time, pinISOTime})
+		o.Finding = c.plain("mkisofs version", "content", treecmp.About{Cause: report.Time, Remedy: pinTime})
 		o.Finding.Note = "the block behind the volume descriptors, in which the tool writes its version and when it ran"
-		o.Finding.Follows(c.l.Has(c.key("primary volume descriptor", "creation_date", "")))
+		o.Finding.Follows(c.Has("primary volume descriptor", "creation_date", ""))
 	case bootCatalog:
 		f := fieldAt(iso9660.CatalogFields(), int(off-a.start))
 		o.Start, o.End = a.start+int64(f.Offset), a.start+int64(f.End())
@@ -162,9 +151,9 @@ func (c *isoComparison) areaOwner(a, b region, off int64) ledger.Owned {
 			o.Finding = c.displaced()
 			break
 		}
-		o.Finding = c.plain(bootCatalog, f.Name, about{report.Environment, sameISO})
+		o.Finding = c.plain(bootCatalog, f.Name, treecmp.About{Cause: report.Environment, Remedy: sameTool})
 	default: // path tables, which say where directories lie
-		o.Finding = c.consequence("path table", "content", c.shape()...)
+		o.Finding = c.Consequence("path table", "content", c.shape()...)
 		if len(c.shape()) == 0 {
 			o.Finding.Follows(c.displaced())
 		}
@@ -173,7 +162,7 @@ func (c *isoComparison) areaOwner(a, b region, off int64) ledger.Owned {
 }
 
 // recordOwner answers for a byte of a directory's extent.
-func (c *isoComparison) recordOwner(a, b region, off int64) ledger.Owned {
+func (c *comparison) recordOwner(a, b region, off int64) ledger.Owned {
 	o := ledger.Owned{Start: off, End: off + 1}
 	ra, pathA := c.a.recordAt(a, off)
 	rb, pathB := c.b.recordAt(b, off)
@@ -192,35 +181,33 @@ func (c *isoComparison) recordOwner(a, b region, off int64) ledger.Owned {
 
 // shifted owns bytes of a directory that hold one record on one side and
 // another on the other.
-func (c *isoComparison) shifted(a region, o ledger.Owned) ledger.Owned {
+func (c *comparison) shifted(a region, o ledger.Owned) ledger.Owned {
 	var causes []*ledger.Finding
-	if p := c.byPath[a.path]; p != nil {
-		causes = append(causes, p.entries...)
+	if p := c.At(a.path); p != nil {
+		causes = append(causes, p.Entries...)
 	}
-	if f := c.loneAt(a.path); f != nil {
+	if f := c.Lone(a.path); f != nil {
 		causes = append(causes, f)
 	}
-	for _, p := range c.ordered {
-		if p.path == a.path {
-			causes = append(causes, c.reordered)
-		}
+	if c.InAnotherOrder(a.path) {
+		causes = append(causes, c.Reordered)
 	}
 	if len(causes) == 0 {
-		causes = c.roots // a longer name or target moves what follows it
+		causes = c.Roots // a longer name or target moves what follows it
 	}
 	if len(causes) > 0 {
-		o.Finding = c.consequence("directory", "records", causes...)
+		o.Finding = c.Consequence("directory", "records", causes...)
 		return o
 	}
-	o.Finding = c.enter("directory", "records", a.path, about{report.Unknown, sameISO})
+	o.Finding = c.Enter("directory", "records", a.path, treecmp.About{Cause: report.Unknown, Remedy: sameTool})
 	return o
 }
 
 // fieldOwner is the finding of a field of the record of a path.
-func (c *isoComparison) fieldOwner(path, name string) *ledger.Finding {
-	p := c.byPath[path]
+func (c *comparison) fieldOwner(path, name string) *ledger.Finding {
+	p := c.At(path)
 	if p != nil {
-		if f := p.owners[name]; f != nil {
+		if f := p.Owner(name); f != nil {
 			return f
 		}
 	}
@@ -229,33 +216,27 @@ func (c *isoComparison) fieldOwner(path, name string) *ledger.Finding {
 	case "extent", "CE", "CL", "PL":
 		return c.displaced()
 	case "size":
-		if p != nil && p.content != nil {
-			return c.consequence(c.structure, name, p.content)
+		if p != nil && p.Content != nil {
+			return c.Consequence(record, name, p.Content)
 		}
 	case "SL":
-		if p != nil && p.owners["target"] != nil {
-			return p.owners["target"]
+		if p != nil && p.Owner("target") != nil {
+			return p.Owner("target")
 		}
 	}
 	if p != nil {
-		causes = append(causes, p.entries...)
-		for _, field := range p.fields {
-			causes = append(causes, p.owners[field])
-		}
-		if p.content != nil {
-			causes = append(causes, p.content)
-		}
+		causes = p.All()
 	}
 	if len(causes) > 0 {
-		return c.consequence(c.structure, name, causes...)
+		return c.Consequence(record, name, causes...)
 	}
-	if f := c.loneAt(path); f != nil {
+	if f := c.Lone(path); f != nil {
 		return f
 	}
-	if name == "size" && len(c.changes) > 0 { // of a directory that grew
-		return c.consequence(c.structure, name, c.changes...)
+	if name == "size" && len(c.Changes) > 0 { // of a directory that grew
+		return c.Consequence(record, name, c.Changes...)
 	}
-	return c.enter(c.structure, name, path, aboutField(isoFormat, name))
+	return c.Enter(record, name, path, aboutField(name))
 }
 
 // fromUTF16BE is the UTF-8 of Joliet's text.

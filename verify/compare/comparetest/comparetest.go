@@ -1,4 +1,4 @@
-package treecmp
+package comparetest
 
 import (
 	"bytes"
@@ -19,8 +19,8 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/scan"
 )
 
-// noise is what no compressor packs.
-func noise(seed uint64, n int) []byte {
+// Noise is what no compressor packs.
+func Noise(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
 	for i := range b {
@@ -29,63 +29,54 @@ func noise(seed uint64, n int) []byte {
 	return b
 }
 
-func must(t testing.TB, err error) {
+// Must ends the test with the error, if there is one.
+func Must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 }
 
-// sampleTree makes a folder with a bit of everything, whose times are fixed.
-func sampleTree(t testing.TB) string {
+// SampleTree makes a folder with a bit of everything, whose times are fixed.
+func SampleTree(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "tree")
 	for _, d := range []string{"etc", "usr/lib", "many", "empty"} {
-		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
+		Must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
 	write := func(name string, b []byte, mode os.FileMode) {
-		must(t, os.WriteFile(filepath.Join(dir, name), b, mode))
+		Must(t, os.WriteFile(filepath.Join(dir, name), b, mode))
 	}
 	write("etc/text.conf", []byte(strings.Repeat("a line of text\n", 100)), 0o644)
 	write("etc/small", []byte("small\n"), 0o600)
 	write("etc/nothing", nil, 0o644)
-	write("usr/lib/binary.so", noise(1, 300_000), 0o755)
-	write("usr/lib/other.so", noise(2, 200_000), 0o755)
+	write("usr/lib/binary.so", Noise(1, 300_000), 0o755)
+	write("usr/lib/other.so", Noise(2, 200_000), 0o755)
 	write("usr/lib/a name that is rather longer than a plain ISO 9660 name may be, with blanks.text", []byte("long\n"), 0o644)
-	must(t, os.Symlink("../usr/lib", filepath.Join(dir, "etc/link")))
-	must(t, os.Symlink(strings.Repeat("long/", 30)+"end", filepath.Join(dir, "etc/longlink")))
-	must(t, os.Link(filepath.Join(dir, "etc/small"), filepath.Join(dir, "etc/hard")))
+	Must(t, os.Symlink("../usr/lib", filepath.Join(dir, "etc/link")))
+	Must(t, os.Symlink(strings.Repeat("long/", 30)+"end", filepath.Join(dir, "etc/longlink")))
+	Must(t, os.Link(filepath.Join(dir, "etc/small"), filepath.Join(dir, "etc/hard")))
 	for i := range 120 {
 		write(fmt.Sprintf("many/file-with-a-longish-name-%03d", i), fmt.Appendf(nil, "file %d\n", i), 0o644)
 	}
-	setTimes(t, dir, "1600000000")
+	SetTimes(t, dir, "1600000000")
 	return dir
 }
 
-func setTimes(t testing.TB, path, seconds string) {
+// SetTimes sets the times of all that is below a path.
+func SetTimes(t testing.TB, path, seconds string) {
 	t.Helper()
 	if out, err := exec.Command("find", path, "-exec", "touch", "-h", "-d", "@"+seconds, "{}", "+").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }
 
-// edit does something to a file and sets the times of its directory back.
-func edit(t testing.TB, dir, name string, do func(path string) error) {
+// Edit does something to a file and sets the times of its directory back.
+func Edit(t testing.TB, dir, name string, do func(path string) error) {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	must(t, do(path))
-	setTimes(t, dir, "1600000000")
-}
-
-func makeSquash(t testing.TB, dir string, args ...string) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "image.squashfs")
-	base := []string{dir, path, "-quiet", "-no-progress", "-noappend", "-processors", "1"}
-	if !strings.Contains(strings.Join(args, " "), "-mkfs-time") {
-		base = append(base, "-mkfs-time", "1600000000")
-	}
-	judge.Must(t, "mksquashfs", append(base, args...)...)
-	return path
+	Must(t, do(path))
+	SetTimes(t, dir, "1600000000")
 }
 
 type disk struct {
@@ -94,20 +85,21 @@ type disk struct {
 
 func (d disk) NextData(off int64) (int64, int64, error) { return off, d.Size(), nil }
 
-// compareBytes compares two images and returns the findings and warnings.
-func compareBytes(t testing.TB, compare ledger.Comparer, a, b []byte) ([]report.Finding, []string, int64) {
+// Bytes compares two images and returns the findings, the warnings, and how many
+// bytes differ. What the findings own must come to just that, with nothing unknown.
+func Bytes(t testing.TB, compare ledger.Comparer, a, b []byte) ([]report.Finding, []string, int64) {
 	t.Helper()
 	ctx := context.Background()
 	da, db := disk{bytes.NewReader(a)}, disk{bytes.NewReader(b)}
 	found, err := scan.Compare(ctx, da, db, nil)
-	must(t, err)
+	Must(t, err)
 	l := ledger.New()
 	p := ledger.Pair{
 		A: ledger.Side{R: da, Size: da.Size()}, B: ledger.Side{R: db, Size: db.Size()},
 		Aligned: true, Dirty: found.Spans,
 	}
 	res, err := compare(ctx, l, p)
-	must(t, err)
+	Must(t, err)
 	if err := l.Sweep(ctx, ledger.Volume{A: da, B: db, Size: found.Size, Dirty: found.Spans}, 0, res.Owner); err != nil {
 		t.Fatal(err)
 	}
@@ -125,13 +117,15 @@ func compareBytes(t testing.TB, compare ledger.Comparer, a, b []byte) ([]report.
 	return fs, res.Warnings, found.Bytes
 }
 
-func compareFiles(t testing.TB, compare ledger.Comparer, a, b string) []report.Finding {
+// Files compares two images of which nothing is to be warned, and has the bytes
+// counted by cmp as well.
+func Files(t testing.TB, compare ledger.Comparer, a, b string) []report.Finding {
 	t.Helper()
 	x, err := os.ReadFile(a)
-	must(t, err)
+	Must(t, err)
 	y, err := os.ReadFile(b)
-	must(t, err)
-	fs, warnings, differing := compareBytes(t, compare, x, y)
+	Must(t, err)
+	fs, warnings, differing := Bytes(t, compare, x, y)
 	for _, w := range warnings {
 		t.Errorf("warning: %s", w)
 	}
@@ -142,7 +136,8 @@ func compareFiles(t testing.TB, compare ledger.Comparer, a, b string) []report.F
 	return fs
 }
 
-func roots(fs []report.Finding) []string {
+// Roots are the ids of the findings that follow from no other.
+func Roots(fs []report.Finding) []string {
 	var out []string
 	for _, f := range fs {
 		if !f.Derived {
@@ -152,7 +147,8 @@ func roots(fs []report.Finding) []string {
 	return out
 }
 
-func show(fs []report.Finding) string {
+// Show renders findings for a test's message.
+func Show(fs []report.Finding) string {
 	var b strings.Builder
 	for _, f := range fs {
 		fmt.Fprintf(&b, "%-70s derived=%-5v cause=%-11s bytes=%-7d count=%d %.60q → %.60q note=%s from=%v\n", f.ID, f.Derived, f.Cause, f.Bytes, f.Count, f.A, f.B, f.Note, f.DerivedFrom)
@@ -160,56 +156,55 @@ func show(fs []report.Finding) string {
 	return b.String()
 }
 
-// wantRoots checks that a report leads with exactly these findings.
-func wantRoots(t *testing.T, fs []report.Finding, want ...string) {
+// WantRoots checks that a report leads with exactly these findings.
+func WantRoots(t *testing.T, fs []report.Finding, want ...string) {
 	t.Helper()
-	got := roots(fs)
+	got := Roots(fs)
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		t.Errorf("root findings:\n%s\nwant:\n%s\nall:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"), show(fs))
+		t.Errorf("root findings:\n%s\nwant:\n%s\nall:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"), Show(fs))
 	}
 }
 
-// find is the finding with that id.
-func find(t *testing.T, fs []report.Finding, id string) report.Finding {
+// Find is the finding with that id.
+func Find(t *testing.T, fs []report.Finding, id string) report.Finding {
 	t.Helper()
 	for _, f := range fs {
 		if f.ID == id {
 			return f
 		}
 	}
-	t.Fatalf("no finding %s in\n%s", id, show(fs))
+	t.Fatalf("no finding %s in\n%s", id, Show(fs))
 	return report.Finding{}
 }
 
-// change is something done to the second build's source.
-type change struct {
-	name string
-	do   func(t *testing.T, dir string)
-	want string // the id of the only root
-}
+// The following are changes of SampleTree, or of a folder like it.
 
-func chtimes(seconds int64) func(t *testing.T, dir string) {
+// Chtimes sets the times of one file.
+func Chtimes(seconds int64) func(t *testing.T, dir string) {
 	return func(t *testing.T, dir string) {
-		setTimes(t, filepath.Join(dir, "etc/text.conf"), strconv.FormatInt(seconds, 10))
+		SetTimes(t, filepath.Join(dir, "etc/text.conf"), strconv.FormatInt(seconds, 10))
 	}
 }
 
-func write(name, content string) func(t *testing.T, dir string) {
+// Write gives a file another content.
+func Write(name, content string) func(t *testing.T, dir string) {
 	return func(t *testing.T, dir string) {
-		edit(t, dir, name, func(path string) error { return os.WriteFile(path, []byte(content), 0o644) })
+		Edit(t, dir, name, func(path string) error { return os.WriteFile(path, []byte(content), 0o644) })
 	}
 }
 
-func noisy(t *testing.T, dir string) {
-	b := noise(1, 300_000)
+// Noisy changes one bit of a large file.
+func Noisy(t *testing.T, dir string) {
+	b := Noise(1, 300_000)
 	b[250_000] ^= 1
-	edit(t, dir, "usr/lib/binary.so", func(path string) error { return os.WriteFile(path, b, 0o755) })
+	Edit(t, dir, "usr/lib/binary.so", func(path string) error { return os.WriteFile(path, b, 0o755) })
 }
 
-func mkdevice(t *testing.T, dir string, minor int) {
+// Mkdevice makes a character device.
+func Mkdevice(t *testing.T, dir string, minor int) {
 	t.Helper()
 	judge.Root(t)
-	edit(t, dir, "etc/device", func(path string) error {
+	Edit(t, dir, "etc/device", func(path string) error {
 		return syscall.Mknod(path, syscall.S_IFCHR|0o600, 1<<8|minor)
 	})
 }

@@ -1,10 +1,13 @@
-package treecmp
+package isocmp
 
 import (
+	"cmp"
+	"context"
 	"errors"
-	"slices"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/iso9660"
+	"github.com/reprodisk/reprodisk/verify/compare/regions"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
 // purpose is what a region of an ISO 9660 filesystem is for.
@@ -33,51 +36,64 @@ type region struct {
 	file       string // of a continuation: what the record is about
 }
 
-// isoSide is one of two ISO 9660 filesystems.
-type isoSide struct {
+// side is one of two ISO 9660 filesystems.
+type side struct {
 	fs      *iso9660.FS
 	size    int64
-	regions []region
+	regions *regions.List[region]
 	catalog int64 // where El Torito's boot catalog begins; 0 for none
 }
 
-// account finds out what each byte is for.
-func (s *isoSide) account(visit func(path string, depth int) error) error {
-	s.regions = append(s.regions, region{start: 0, end: iso9660.SystemArea, what: systemArea})
+// account finds out what each byte is for: where there is an error, as far as
+// it got.
+func (s *side) account(ctx context.Context) error {
+	all := []region{{start: 0, end: iso9660.SystemArea, what: systemArea}}
 	for i, d := range s.fs.Descriptors() {
-		s.regions = append(s.regions, region{start: d.Offset, end: d.Offset + iso9660.SectorSize, what: descriptor, name: d.Name(), index: i})
+		all = append(all, region{start: d.Offset, end: d.Offset + iso9660.SectorSize, what: descriptor, name: d.Name(), index: i})
 	}
 	for _, a := range s.fs.Areas() {
-		s.regions = append(s.regions, region{start: a.Start, end: a.End, what: area, name: a.Name})
+		all = append(all, region{start: a.Start, end: a.End, what: area, name: a.Name})
 		if a.Name == bootCatalog && s.catalog == 0 {
 			s.catalog = a.Start
 		}
 	}
+	inTrees, err := s.accountTrees(ctx)
+	all = append(all, inTrees...)
+	s.regions = regions.New(regions.Arrange(all, bounds, rank, cut), bounds)
+	return err
+}
+
+func (s *side) accountTrees(ctx context.Context) ([]region, error) {
+	var extent treecmp.Extent
+	var all []region
 	for i, t := range s.fs.Trees() {
+		w := &walk{side: s, tree: t, index: i, ctx: ctx, extent: &extent, dirs: map[int64]bool{}}
 		root, err := s.fs.Root(t)
-		if err != nil {
-			return err
+		if err == nil {
+			err = w.directory("/", "/", root, 0)
 		}
-		w := &isoWalk{side: s, tree: t, index: i, visit: visit, dirs: map[int64]bool{}}
-		if err := w.directory("/", "/", root, 0); err != nil {
-			return err
+		all = append(all, w.regions...)
+		if err != nil {
+			return all, err
 		}
 	}
-	s.arrange()
-	return nil
+	return all, nil
 }
 
-// isoWalk goes through one tree.
-type isoWalk struct {
-	side  *isoSide
-	tree  *iso9660.Tree
-	index int
-	visit func(path string, depth int) error
-	dirs  map[int64]bool
+// walk goes through one tree.
+type walk struct {
+	side   *side
+	tree   *iso9660.Tree
+	index  int
+	ctx    context.Context
+	extent *treecmp.Extent
+	dirs   map[int64]bool
+
+	regions []region // what was found
 }
 
-func (w *isoWalk) directory(path, parent string, dir *iso9660.Record, depth int) error {
-	if err := w.visit(path, depth); err != nil {
+func (w *walk) directory(path, parent string, dir *iso9660.Record, depth int) error {
+	if err := w.extent.Visit(w.ctx, path, depth); err != nil {
 		return err
 	}
 	l, err := w.side.fs.ReadDir(w.tree, dir)
@@ -86,7 +102,7 @@ func (w *isoWalk) directory(path, parent string, dir *iso9660.Record, depth int)
 	}
 	for _, e := range l.Ranges {
 		if w.dirs[e.Start] {
-			return tooMuch("the directory " + path + " has another name, or contains itself")
+			return treecmp.TooMuch("the directory " + path + " has another name, or contains itself")
 		}
 		w.dirs[e.Start] = true
 		w.add(region{start: e.Start, end: e.End(), what: directory, path: path, parent: parent, tree: w.index})
@@ -94,7 +110,7 @@ func (w *isoWalk) directory(path, parent string, dir *iso9660.Record, depth int)
 	w.continued(path, path, l.Self)
 	w.continued(path, parent, l.Parent)
 	for _, r := range l.Records {
-		sub := joinPath(path, r.Name)
+		sub := treecmp.JoinPath(path, r.Name)
 		w.continued(path, sub, r)
 		if r.IsDir() {
 			if err := w.directory(sub, path, r, depth+1); err != nil {
@@ -102,7 +118,7 @@ func (w *isoWalk) directory(path, parent string, dir *iso9660.Record, depth int)
 			}
 			continue
 		}
-		if err := w.visit(sub, depth); err != nil {
+		if err := w.extent.Visit(w.ctx, sub, depth); err != nil {
 			return err
 		}
 		for _, e := range r.Extents {
@@ -112,7 +128,7 @@ func (w *isoWalk) directory(path, parent string, dir *iso9660.Record, depth int)
 	return nil
 }
 
-func (w *isoWalk) continued(dir, file string, r *iso9660.Record) {
+func (w *walk) continued(dir, file string, r *iso9660.Record) {
 	if r == nil {
 		return
 	}
@@ -121,77 +137,38 @@ func (w *isoWalk) continued(dir, file string, r *iso9660.Record) {
 	}
 }
 
-func (w *isoWalk) add(r region) {
+func (w *walk) add(r region) {
 	r.end = min(r.end, w.side.size)
 	if r.start >= 0 && r.start < r.end {
-		w.side.regions = append(w.side.regions, r)
+		w.regions = append(w.regions, r)
 	}
 }
 
-func joinPath(dir, name string) string {
-	if dir == "/" {
-		return dir + name
-	}
-	return dir + "/" + name
-}
+// bounds are a region's for package regions.
+func bounds(r region) (start, end int64) { return r.start, r.end }
 
-// arrange puts the regions in order. Where several claim a byte, that which
-// begins first has it, and of those the tree's first: files may share content.
-func (s *isoSide) arrange() {
-	slices.SortStableFunc(s.regions, func(x, y region) int {
-		switch {
-		case x.start != y.start:
-			return int(min(max(x.start-y.start, -1), 1))
-		case x.what != y.what:
-			return int(x.what) - int(y.what)
-		}
-		return x.tree - y.tree
-	})
-	out := s.regions[:0]
-	var end int64
-	for _, r := range s.regions {
-		if r.end <= end {
-			continue
-		}
-		if r.start < end {
-			if r.what == directory || r.what == continuation {
-				continue // records are found from where they begin
-			}
-			r.start = end
-		}
-		end = r.end
-		out = append(out, r)
-	}
-	s.regions = out
+// rank puts regions that begin at the same byte in order: files may share their
+// content.
+func rank(x, y region) int { return cmp.Or(int(x.what)-int(y.what), x.tree-y.tree) }
+
+// cut refuses what holds records: those are found from where it begins.
+func cut(r region, start int64) (region, bool) {
+	r.start = start
+	return r, r.what != directory && r.what != continuation
 }
 
 // at is the region that holds a byte; where none does, the gap between two.
-func (s *isoSide) at(off int64) region {
-	i, found := slices.BinarySearchFunc(s.regions, off, func(r region, off int64) int {
-		switch {
-		case r.end <= off:
-			return -1
-		case r.start > off:
-			return 1
-		}
-		return 0
-	})
-	if found {
-		return s.regions[i]
+func (s *side) at(off int64) region {
+	r, ok := s.regions.At(off)
+	if !ok {
+		r.start, r.end = s.regions.Gap(off, s.size)
 	}
-	gap := region{end: s.size}
-	if i > 0 {
-		gap.start = s.regions[i-1].end
-	}
-	if i < len(s.regions) {
-		gap.end = s.regions[i].start
-	}
-	return gap
+	return r
 }
 
 // recordAt is the record that holds a byte of a region, with the path of what
 // it is about; nil where there is none, or none that can be read.
-func (s *isoSide) recordAt(r region, off int64) (*iso9660.Record, string) {
+func (s *side) recordAt(r region, off int64) (*iso9660.Record, string) {
 	t := s.fs.Trees()[r.tree]
 	if r.what == continuation {
 		rec, err := s.fs.Raw(t, r.record)
@@ -211,5 +188,5 @@ func (s *isoSide) recordAt(r region, off int64) (*iso9660.Record, string) {
 	case rec.Parent():
 		return rec, r.parent
 	}
-	return rec, joinPath(r.path, rec.Name)
+	return rec, treecmp.JoinPath(r.path, rec.Name)
 }

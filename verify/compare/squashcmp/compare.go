@@ -1,4 +1,4 @@
-package treecmp
+package squashcmp
 
 import (
 	"bytes"
@@ -12,12 +12,13 @@ import (
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
-const squashFormat = "squashfs"
+const formatName = "squashfs"
 
-// squashSide is one of two squashfs filesystems.
-type squashSide struct {
+// side is one of two squashfs filesystems.
+type side struct {
 	ledger.Side
 	fs  *squashfs.FS
 	sb  squashfs.Superblock
@@ -37,9 +38,9 @@ type packedFile struct {
 // placed is where a file's content lies on both sides.
 type placed struct{ a, b [2]int64 }
 
-type squashComparison struct {
-	*comparison
-	a, b    *squashSide
+type comparison struct {
+	*treecmp.Comparison
+	a, b    *side
 	super   map[string]*ledger.Finding
 	options []field.Field
 	packed  *ledger.Finding
@@ -49,23 +50,25 @@ type squashComparison struct {
 	moved   bool // a file's content lies elsewhere
 }
 
-// Squashfs implements ledger.Comparer.
-func Squashfs(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
-	c := &squashComparison{comparison: newComparison(ctx, l, p, squashFormat, "inode"), super: map[string]*ledger.Finding{}}
+// Compare implements ledger.Comparer.
+func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
+	c := &comparison{super: map[string]*ledger.Finding{}}
+	c.Comparison = treecmp.New(ctx, l, p, treecmp.Format{
+		Name: formatName, Structure: "inode", About: aboutField, Damaged: damaged, Explains: explains, Met: c.notePlace,
+	})
 	// What a sound filesystem unpacks to is bounded by what its packer
 	// reaches; only a damaged one lets many files share their blocks.
-	c.budget = 64<<20 + 32*max(p.A.Size, p.B.Size)
-	c.hook = c.notePlace
+	c.Budget = 64<<20 + 32*max(p.A.Size, p.B.Size)
 	var errs []error
 	for _, s := range []struct {
-		to   **squashSide
+		to   **side
 		from ledger.Side
 		name string
 	}{{&c.a, p.A, "first image"}, {&c.b, p.B, "second image"}} {
 		side, err := openSquash(s.from)
 		switch {
 		case err == nil:
-		case side == nil || !unreadable(err):
+		case side == nil || !damaged(err):
 			return ledger.Result{}, fmt.Errorf("%s: %w", s.name, err)
 		default:
 			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
@@ -76,37 +79,36 @@ func Squashfs(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resu
 	if len(errs) > 0 {
 		err = errs[0]
 	} else {
-		c.comparison.a, c.comparison.b = &squashTree{c.a}, &squashTree{c.b}
-		err = c.walk()
+		err = c.Walk(&files{c.a}, &files{c.b})
 	}
 	switch {
 	case err == nil:
 		c.settle()
-	case unreadable(err):
-		c.whole = c.failed(err)
+	case c.Unreadable(err):
+		c.whole = c.Failed(err)
 	default:
 		return ledger.Result{}, err
 	}
 	c.compareSuper()
-	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
+	return ledger.Result{Owner: c.owner, Warnings: c.Warnings}, ctx.Err()
 }
 
 // openSquash reads a side's superblock, and then its tables. Where only the
 // tables are wrong, the side comes with the error.
-func openSquash(s ledger.Side) (*squashSide, error) {
+func openSquash(s ledger.Side) (*side, error) {
 	sb, raw, err := squashfs.ReadSuperblock(s.R)
 	if err != nil {
 		return nil, err
 	}
-	side := &squashSide{Side: s, sb: sb, raw: raw}
+	side := &side{Side: s, sb: sb, raw: raw}
 	side.fs, err = squashfs.Open(s.R, s.Size)
 	return side, err
 }
 
-// squashTree is a squashfs as a tree.
-type squashTree struct{ *squashSide }
+// files is a squashfs as a tree.
+type files struct{ *side }
 
-func (t *squashTree) root() (*node, error) {
+func (t *files) Root() (*treecmp.Node, error) {
 	in, err := t.fs.Root()
 	if err != nil {
 		return nil, err
@@ -114,12 +116,12 @@ func (t *squashTree) root() (*node, error) {
 	return t.node("", in)
 }
 
-func (t *squashTree) list(dir *node) ([]*node, error) {
-	entries, err := t.fs.ReadDir(dir.ref.(*squashfs.Inode))
+func (t *files) List(dir *treecmp.Node) ([]*treecmp.Node, error) {
+	entries, err := t.fs.ReadDir(dir.Ref.(*squashfs.Inode))
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*node, 0, len(entries))
+	out := make([]*treecmp.Node, 0, len(entries))
 	for _, e := range entries {
 		in, err := t.fs.Inode(e)
 		if err != nil {
@@ -134,59 +136,51 @@ func (t *squashTree) list(dir *node) ([]*node, error) {
 	return out, nil
 }
 
-func (t *squashTree) node(name string, in *squashfs.Inode) (*node, error) {
-	n := &node{name: name, mode: in.Mode, target: in.Target, size: int64(in.Size), at: in.Offset, ref: in}
+func (t *files) node(name string, in *squashfs.Inode) (*treecmp.Node, error) {
+	n := &treecmp.Node{Name: name, Mode: in.Mode, Target: in.Target, Size: int64(in.Size), At: in.Offset, Ref: in}
 	if in.IsDir() {
-		n.dir = uint64(in.Number)
+		n.Dir = uint64(in.Number)
 	} else if in.Links > 1 {
-		n.inode = uint64(in.Number) + 1
+		n.Inode = uint64(in.Number) + 1
 	}
-	n.values = []value{
-		{"mode", showMode(in.Mode), in.Offset},
-		{"uid", fmt.Sprint(in.UID), in.Offset},
-		{"guid", fmt.Sprint(in.GID), in.Offset},
+	add := func(name, shown string) {
+		n.Values = append(n.Values, treecmp.Value{Field: name, Shown: shown, At: in.Offset})
 	}
+	add("mode", treecmp.ShowMode(in.Mode))
+	add("uid", fmt.Sprint(in.UID))
+	add("guid", fmt.Sprint(in.GID))
 	if kind := in.Mode & tree.TypeMask; kind == tree.Block || kind == tree.Char {
 		// The kernel's new_encode_dev: 12 bits of major between the minor's.
 		major, minor := in.Rdev>>8&0xfff, in.Rdev&0xff|in.Rdev>>12&0xfff00
-		n.values = append(n.values, value{"rdev", fmt.Sprintf("%d, %d", major, minor), in.Offset})
+		add("rdev", fmt.Sprintf("%d, %d", major, minor))
 	}
 	xattrs, err := t.fs.Xattrs(in)
 	if err != nil {
 		return nil, err
 	}
 	for _, x := range xattrs {
-		n.values = append(n.values, value{"xattr:" + x.Name, showValue(x.Value), in.Offset})
+		add("xattr:"+x.Name, treecmp.ShowValue(x.Value))
 	}
-	n.times = []stamp{{"mtime", tree.Time{Sec: int64(in.Mtime)}, in.Offset}}
+	n.Times = []treecmp.Stamp{{Field: "mtime", Time: tree.Time{Sec: int64(in.Mtime)}, At: in.Offset}}
 	return n, nil
 }
 
-const valueShown = 64 // bytes of an attribute
-
-func showValue(b []byte) string {
-	if len(b) > valueShown {
-		return fmt.Sprintf("%q… (%d bytes, %s)", b[:valueShown], len(b), digest(b))
-	}
-	return fmt.Sprintf("%q", b)
-}
-
-// squashFile is a regular file's content.
-type squashFile struct {
+// file is a regular file's content.
+type file struct {
 	*squashfs.File
 	in   *squashfs.Inode
-	side *squashSide
+	side *side
 }
 
-func (t *squashTree) open(n *node) content {
-	in := n.ref.(*squashfs.Inode)
-	return squashFile{t.fs.OpenFile(in), in, t.squashSide}
+func (t *files) Open(n *treecmp.Node) treecmp.Content {
+	in := n.Ref.(*squashfs.Inode)
+	return file{t.fs.OpenFile(in), in, t.side}
 }
 
-// same tells that both files have a hole here, or the same packed block: what
+// Same tells that both files have a hole here, or the same packed block: what
 // is packed the same is the same, and need not be unpacked.
-func (f squashFile) same(c *comparison, other content, off int64) int64 {
-	g := other.(squashFile)
+func (f file) Same(c *treecmp.Comparison, other treecmp.Content, off int64) int64 {
+	g := other.(file)
 	if f.side.sb.BlockLog != g.side.sb.BlockLog {
 		return 0
 	}
@@ -207,17 +201,17 @@ func (f squashFile) same(c *comparison, other content, off int64) int64 {
 }
 
 // samePacked tells whether a block has the same packed bytes on both sides.
-func (s *squashSide) samePacked(c *comparison, t *squashSide, storedA, storedB bool, startA, startB, lengthA, lengthB int64) bool {
+func (s *side) samePacked(c *treecmp.Comparison, t *side, storedA, storedB bool, startA, startB, lengthA, lengthB int64) bool {
 	if lengthA != lengthB || lengthA == 0 || storedA != storedB || s.sb.Compression != t.sb.Compression || lengthA > int64(s.sb.BlockSize) {
 		return false
 	}
-	if startA == startB && c.p.Clean(startA, startA+lengthA) {
+	if startA == startB && c.Sides.Clean(startA, startA+lengthA) {
 		return true
 	}
-	if c.budget -= lengthA; c.budget < 0 {
+	if c.Budget -= lengthA; c.Budget < 0 {
 		return false
 	}
-	for _, x := range []*squashSide{s, t} {
+	for _, x := range []*side{s, t} {
 		if x.packed == nil {
 			x.packed = make([]byte, x.sb.BlockSize)
 		}
@@ -234,7 +228,7 @@ func (s *squashSide) samePacked(c *comparison, t *squashSide, storedA, storedB b
 
 // sameFragment tells whether a fragment of each side has the same packed
 // bytes. Many files have their ends in one, so the answer is kept.
-func (s *squashSide) sameFragment(c *comparison, t *squashSide, indexA, indexB uint32) bool {
+func (s *side) sameFragment(c *treecmp.Comparison, t *side, indexA, indexB uint32) bool {
 	key := [2]uint32{indexA, indexB}
 	if same, known := s.fragments[key]; known {
 		return same
@@ -250,10 +244,10 @@ func (s *squashSide) sameFragment(c *comparison, t *squashSide, indexA, indexB u
 }
 
 // notePlace remembers where a file's content lies.
-func (c *squashComparison) notePlace(p *pair) {
-	a, okA := p.a.ref.(*squashfs.Inode)
-	b, okB := p.b.ref.(*squashfs.Inode)
-	if !okA || !okB || p.a.mode&tree.TypeMask != tree.Regular || p.b.mode&tree.TypeMask != tree.Regular || a.Size == 0 || b.Size == 0 {
+func (c *comparison) notePlace(p *treecmp.Pair) {
+	a, okA := p.A.Ref.(*squashfs.Inode)
+	b, okB := p.B.Ref.(*squashfs.Inode)
+	if !okA || !okB || p.A.Mode&tree.TypeMask != tree.Regular || p.B.Mode&tree.TypeMask != tree.Regular || a.Size == 0 || b.Size == 0 {
 		return
 	}
 	x := placed{c.a.place(a), c.b.place(b)}
@@ -263,7 +257,7 @@ func (c *squashComparison) notePlace(p *pair) {
 
 // place is where a file's content begins: in the filesystem, and in the
 // unpacked fragment where it has no block of its own.
-func (s *squashSide) place(in *squashfs.Inode) [2]int64 {
+func (s *side) place(in *squashfs.Inode) [2]int64 {
 	if len(in.Blocks) > 0 || in.Fragment == squashfs.NoFragment {
 		return [2]int64{int64(in.Start), 0}
 	}
@@ -272,7 +266,7 @@ func (s *squashSide) place(in *squashfs.Inode) [2]int64 {
 }
 
 // reordered tells whether the files' contents stand in another order.
-func (c *squashComparison) reorderedFiles() bool {
+func (c *comparison) reorderedFiles() bool {
 	slices.SortFunc(c.places, func(x, y placed) int { return slices.Compare(x.a[:], y.a[:]) })
 	for i := 1; i < len(c.places); i++ {
 		x, y := c.places[i-1], c.places[i]
@@ -286,14 +280,14 @@ func (c *squashComparison) reorderedFiles() bool {
 // compareSuper enters what differs in the superblock and the options of the
 // compressor. Counts and places follow from what differs in the trees, or
 // from how they were packed.
-func (c *squashComparison) compareSuper() {
+func (c *comparison) compareSuper() {
 	var follow []*ledger.Finding
 	for _, f := range squashfs.SuperblockLayout.Diff(c.a.raw, c.b.raw) {
 		what, own := aboutSuper(f.Name)
-		x := c.enter("superblock", f.Name, "", what)
+		x := c.Enter("superblock", f.Name, "", what)
 		x.Whole = true
 		x.A, x.B = showSquash(f, c.a.raw), showSquash(f, c.b.raw)
-		x.At(c.p.A.Base+int64(f.Offset), int64(f.Length))
+		x.At(c.Sides.A.Base+int64(f.Offset), int64(f.Length))
 		c.super[f.Name] = x
 		if !own {
 			follow = append(follow, x)
@@ -336,7 +330,7 @@ func showSquash(f field.Field, raw []byte) string {
 
 // compareOptions compares the options of the compressor, where both sides
 // have them for the same one. Where not, their block is a consequence.
-func (c *squashComparison) compareOptions() {
+func (c *comparison) compareOptions() {
 	a, b := c.a.sb.OptionFields(), c.b.sb.OptionFields()
 	if len(a) == 0 || len(a) != len(b) || c.a.sb.Compression != c.b.sb.Compression {
 		return
@@ -354,21 +348,21 @@ func (c *squashComparison) compareOptions() {
 		if slices.Equal(f.Slice(rawA), f.Slice(rawB)) {
 			continue
 		}
-		x := c.enter("compressor options", f.Name, "", about{report.Environment, "mksquashfs -comp NAME with the same -X options"})
+		x := c.Enter("compressor options", f.Name, "", treecmp.About{Cause: report.Environment, Remedy: "mksquashfs -comp NAME with the same -X options"})
 		x.Whole = true
 		x.A, x.B = f.Show(f.Slice(rawA)), f.Show(f.Slice(rawB))
-		x.At(c.p.A.Base+int64(f.Offset), int64(f.Length))
+		x.At(c.Sides.A.Base+int64(f.Offset), int64(f.Length))
 		c.super["options."+f.Name] = x
 	}
 }
 
 // causes are the findings that the packed bytes follow from: what differs in
 // the trees, and how they were packed by intent.
-func (c *squashComparison) causes() []*ledger.Finding {
+func (c *comparison) causes() []*ledger.Finding {
 	if c.whole != nil {
 		return []*ledger.Finding{c.whole}
 	}
-	out := slices.Clone(c.roots)
+	out := slices.Clone(c.Roots)
 	for _, name := range []string{"compression", "block_size", "flags"} {
 		if x := c.super[name]; x != nil {
 			out = append(out, x)
@@ -383,29 +377,29 @@ func (c *squashComparison) causes() []*ledger.Finding {
 }
 
 // packing is the finding of all packed bytes.
-func (c *squashComparison) packing() *ledger.Finding {
+func (c *comparison) packing() *ledger.Finding {
 	if c.whole != nil {
 		return c.whole
 	}
 	if c.packed != nil {
 		return c.packed
 	}
-	f := c.enter("data", "packed", "", about{report.Unknown, ""})
+	f := c.Enter("data", "packed", "", treecmp.About{Cause: report.Unknown, Remedy: ""})
 	c.packed = f
-	f.At(c.p.A.Base+squashfs.SuperblockSize, 1)
+	f.At(c.Sides.A.Base+squashfs.SuperblockSize, 1)
 	if causes := c.causes(); len(causes) > 0 {
 		f.Note = "packed blocks and tables, which hold what differs"
 		f.Follows(causes...)
 		return f
 	}
-	f.Remedy = sameSquash
+	f.Remedy = sameTool
 	switch {
-	case c.unread > 0:
-		f.Note = fmt.Sprintf("%d files could not be compared; all else in the trees is equal", c.unread)
+	case c.Unread > 0:
+		f.Note = fmt.Sprintf("%d files could not be compared; all else in the trees is equal", c.Unread)
 	case c.reorderedFiles():
 		f.Cause = report.Order
 		f.Note = "the trees are equal; the files were packed in another order"
-		f.Remedy = sameSquash + "; mksquashfs -sort FILE; -processors 1 with a version before 4.4"
+		f.Remedy = sameTool + "; mksquashfs -sort FILE; -processors 1 with a version before 4.4"
 	case c.moved:
 		f.Cause = report.Environment
 		f.Note = "the trees are equal; blocks are packed otherwise: another version of the compressor or of mksquashfs, or other options"
@@ -417,31 +411,30 @@ func (c *squashComparison) packing() *ledger.Finding {
 
 // settle enters the trees' findings, and which data blocks are the files'
 // whose content differs.
-func (c *squashComparison) settle() {
-	c.comparison.settle()
-	for _, d := range c.diffs {
-		fa, fb := c.a.fs.OpenFile(d.pair.a.ref.(*squashfs.Inode)), c.b.fs.OpenFile(d.pair.b.ref.(*squashfs.Inode))
-		a, b := d.pair.a.ref.(*squashfs.Inode), d.pair.b.ref.(*squashfs.Inode)
+func (c *comparison) settle() {
+	c.Comparison.Settle()
+	for _, p := range c.Contents() {
+		a, b := p.A.Ref.(*squashfs.Inode), p.B.Ref.(*squashfs.Inode)
 		if a.Start != b.Start || len(a.Blocks) == 0 || len(b.Blocks) == 0 {
 			continue
 		}
-		end := min(fa.DataEnd(), fb.DataEnd())
-		c.files = append(c.files, packedFile{int64(a.Start), end, d.pair.content})
+		end := min(c.a.fs.OpenFile(a).DataEnd(), c.b.fs.OpenFile(b).DataEnd())
+		c.files = append(c.files, packedFile{int64(a.Start), end, p.Content})
 	}
 	slices.SortStableFunc(c.files, func(x, y packedFile) int { return int(min(max(x.start-y.start, -1), 1)) })
 }
 
 // owner answers for a differing byte of the volume.
-func (c *squashComparison) owner(off int64) ledger.Owned {
+func (c *comparison) owner(off int64) ledger.Owned {
 	if off < squashfs.SuperblockSize {
 		f := squashfs.SuperblockLayout.At(int(off))
 		return ledger.Owned{Finding: c.super[f.Name], Start: int64(f.Offset), End: int64(f.End())}
 	}
 	usedA, usedB := c.used(c.a), c.used(c.b)
 	if start := max(usedA, usedB); off >= start {
-		f := c.enter("padding", "content", "", about{report.Residue, freshBlocks})
+		f := c.Enter("padding", "content", "", treecmp.About{Cause: report.Residue, Remedy: treecmp.FreshBlocks})
 		f.Note = "behind bytes_used, where squashfs has nothing"
-		return ledger.Owned{Finding: f, Start: start, End: c.p.A.Size}
+		return ledger.Owned{Finding: f, Start: start, End: c.Sides.A.Size}
 	}
 	o := ledger.Owned{Finding: c.packing(), Start: off, End: max(usedA, usedB)}
 	if c.whole != nil {
@@ -473,7 +466,7 @@ func (c *squashComparison) owner(off int64) ledger.Owned {
 }
 
 // used is how many bytes of a side hold the filesystem.
-func (c *squashComparison) used(s *squashSide) int64 {
+func (c *comparison) used(s *side) int64 {
 	if s.sb.BytesUsed > uint64(s.Size) {
 		return s.Size
 	}

@@ -1,4 +1,4 @@
-package treecmp
+package isocmp
 
 import (
 	"bytes"
@@ -12,36 +12,42 @@ import (
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
-const isoFormat = "iso9660"
+const (
+	formatName = "iso9660"
+	record     = "directory record" // where a file's fields stand
+)
 
-type isoComparison struct {
-	*comparison
-	a, b   *isoSide
+type comparison struct {
+	*treecmp.Comparison
+	a, b   *side
 	whole  *ledger.Finding // where the trees could not be read
 	placed *ledger.Finding
 	moved  []string                  // files whose content lies elsewhere
 	data   map[int64]*ledger.Finding // content findings, by where A's content begins
 }
 
-// ISO9660 implements ledger.Comparer.
-func ISO9660(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
-	c := &isoComparison{comparison: newComparison(ctx, l, p, isoFormat, "directory record"), data: map[int64]*ledger.Finding{}}
-	c.budget = 64<<20 + 4*max(p.A.Size, p.B.Size)
-	c.hook = c.notePlace
-	c.contentKey = contentPlaces
+// Compare implements ledger.Comparer.
+func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
+	c := &comparison{data: map[int64]*ledger.Finding{}}
+	c.Comparison = treecmp.New(ctx, l, p, treecmp.Format{
+		Name: formatName, Structure: record, About: aboutField, Damaged: damaged,
+		Explains: explains, Again: again, Met: c.notePlace, ContentKey: contentPlaces,
+	})
+	c.Budget = 64<<20 + 4*max(p.A.Size, p.B.Size)
 	fail := func(name string, err error) (ledger.Result, error) {
 		return ledger.Result{}, fmt.Errorf("%s: %w", name, err)
 	}
 	// Without its descriptors there is nothing to compare, and nothing to say
 	// but that.
 	fsA, errA := iso9660.Open(p.A.R, p.A.Size)
-	if errA != nil && !unreadable(errA) {
+	if errA != nil && !damaged(errA) {
 		return fail("first image", errA)
 	}
 	fsB, errB := iso9660.Open(p.B.R, p.B.Size)
-	if errB != nil && !unreadable(errB) {
+	if errB != nil && !damaged(errB) {
 		return fail("second image", errB)
 	}
 	var err error
@@ -51,35 +57,34 @@ func ISO9660(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 	case errB != nil:
 		err = fmt.Errorf("second image: %w", errB)
 	default:
-		c.a, c.b = &isoSide{fs: fsA, size: p.A.Size}, &isoSide{fs: fsB, size: p.B.Size}
-		err = c.trees()
+		c.a, c.b = &side{fs: fsA, size: p.A.Size}, &side{fs: fsB, size: p.B.Size}
+		err = c.trees(ctx)
 	}
 	switch {
 	case err == nil:
 		c.settle()
 		c.compareDescriptors()
 		c.compareCatalog()
-	case unreadable(err):
-		c.whole = c.failed(err)
+	case c.Unreadable(err):
+		c.whole = c.Failed(err)
 		if c.a != nil {
 			c.compareDescriptors()
 		}
 	default:
 		return ledger.Result{}, err
 	}
-	return ledger.Result{Owner: c.owner, Warnings: c.warnings}, ctx.Err()
+	return ledger.Result{Owner: c.owner, Warnings: c.Warnings}, ctx.Err()
 }
 
 // trees accounts for both sides and compares their best trees.
-func (c *isoComparison) trees() error {
+func (c *comparison) trees(ctx context.Context) error {
 	for _, s := range []struct {
-		side *isoSide
+		side *side
 		name string
 	}{{c.a, "first image"}, {c.b, "second image"}} {
-		if err := s.side.account(c.visit); err != nil {
+		if err := s.side.account(ctx); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		c.visited, c.paths = 0, 0
 	}
 	best := [2]*iso9660.Tree{c.a.fs.Best(), c.b.fs.Best()}
 	if best[0].Name != best[1].Name || best[0].Rock != best[1].Rock {
@@ -88,19 +93,18 @@ func (c *isoComparison) trees() error {
 		for _, t := range best {
 			t.Rock = false
 		}
-		c.warnings = append(c.warnings, "only one of the images has Rock Ridge or Joliet names: the plain ones are compared")
+		c.Warnings = append(c.Warnings, "only one of the images has Rock Ridge or Joliet names: the plain ones are compared")
 	}
-	c.comparison.a, c.comparison.b = &isoTree{c.a, best[0]}, &isoTree{c.b, best[1]}
-	return c.walk()
+	return c.Walk(&files{c.a, best[0]}, &files{c.b, best[1]})
 }
 
-// isoTree is one of the trees of an ISO 9660 filesystem.
-type isoTree struct {
-	*isoSide
+// files is one of the trees of an ISO 9660 filesystem.
+type files struct {
+	*side
 	t *iso9660.Tree
 }
 
-func (t *isoTree) root() (*node, error) {
+func (t *files) Root() (*treecmp.Node, error) {
 	r, err := t.fs.Root(t.t)
 	if err != nil {
 		return nil, err
@@ -113,27 +117,27 @@ func (t *isoTree) root() (*node, error) {
 		return t.node(r), nil
 	}
 	n := t.node(l.Self) // which has Rock Ridge fields as well
-	n.ref = r
+	n.Ref = r
 	return n, nil
 }
 
-func (t *isoTree) list(dir *node) ([]*node, error) {
-	l, err := t.fs.ReadDir(t.t, dir.ref.(*iso9660.Record))
+func (t *files) List(dir *treecmp.Node) ([]*treecmp.Node, error) {
+	l, err := t.fs.ReadDir(t.t, dir.Ref.(*iso9660.Record))
 	if err != nil {
 		return nil, err
 	}
-	out := make([]*node, len(l.Records))
+	out := make([]*treecmp.Node, len(l.Records))
 	for i, r := range l.Records {
 		out[i] = t.node(r)
 	}
 	return out, nil
 }
 
-func (t *isoTree) node(r *iso9660.Record) *node {
-	n := &node{name: r.Name, mode: r.Mode, target: r.Target, size: r.Size, at: r.Offset, ref: r}
+func (t *files) node(r *iso9660.Record) *treecmp.Node {
+	n := &treecmp.Node{Name: r.Name, Mode: r.Mode, Target: r.Target, Size: r.Size, At: r.Offset, Ref: r}
 	if r.IsDir() {
-		n.mode = n.mode&^tree.TypeMask | tree.Directory
-		n.dir = uint64(r.Offset)
+		n.Mode = n.Mode&^tree.TypeMask | tree.Directory
+		n.Dir = uint64(r.Offset)
 	}
 	part := func(name string) int64 {
 		for _, p := range r.Parts {
@@ -143,9 +147,11 @@ func (t *isoTree) node(r *iso9660.Record) *node {
 		}
 		return r.Offset
 	}
-	add := func(name, shown string) { n.values = append(n.values, value{name, shown, part(name)}) }
+	add := func(name, shown string) {
+		n.Values = append(n.Values, treecmp.Value{Field: name, Shown: shown, At: part(name)})
+	}
 	if r.Rock {
-		add("PX.mode", showMode(n.mode))
+		add("PX.mode", treecmp.ShowMode(n.Mode))
 		add("PX.nlink", fmt.Sprint(r.Links))
 		add("PX.uid", fmt.Sprint(r.UID))
 		add("PX.gid", fmt.Sprint(r.GID))
@@ -163,9 +169,9 @@ func (t *isoTree) node(r *iso9660.Record) *node {
 			add(field.ShowText([]byte(o.Name)), showOther(r.Other, o.Name))
 		}
 	}
-	n.times = append(n.times, stamp{"date", r.Date, part("date")})
+	n.Times = append(n.Times, treecmp.Stamp{Field: "date", Time: r.Date, At: part("date")})
 	for _, s := range r.Stamps {
-		n.times = append(n.times, stamp{s.Name, s.Time, s.Offset})
+		n.Times = append(n.Times, treecmp.Stamp{Field: s.Name, Time: s.Time, At: s.Offset})
 	}
 	return n
 }
@@ -177,20 +183,20 @@ func showOther(all []iso9660.Other, name string) string {
 			b = append(b, o.Value...)
 		}
 	}
-	return showValue(b)
+	return treecmp.ShowValue(b)
 }
 
-// isoFile is a regular file's content.
-type isoFile struct {
-	*isoSide
+// file is a regular file's content.
+type file struct {
+	*side
 	r *iso9660.Record
 }
 
-func (t *isoTree) open(n *node) content { return isoFile{t.isoSide, n.ref.(*iso9660.Record)} }
+func (t *files) Open(n *treecmp.Node) treecmp.Content { return file{t.side, n.Ref.(*iso9660.Record)} }
 
-func (f isoFile) Size() int64 { return f.r.Size }
+func (f file) Size() int64 { return f.r.Size }
 
-func (f isoFile) ReadAt(p []byte, off int64) (int, error) {
+func (f file) ReadAt(p []byte, off int64) (int, error) {
 	if f.r.Unit != 0 {
 		return 0, &iso9660.Error{Offset: f.r.Offset, Text: "interleaved files are not read"}
 	}
@@ -207,10 +213,10 @@ func (f isoFile) ReadAt(p []byte, off int64) (int, error) {
 	return int(n), nil
 }
 
-// same tells that the other file lies in the same bytes, none of which
+// Same tells that the other file lies in the same bytes, none of which
 // differs.
-func (f isoFile) same(c *comparison, other content, off int64) int64 {
-	g := other.(isoFile)
+func (f file) Same(c *treecmp.Comparison, other treecmp.Content, off int64) int64 {
+	g := other.(file)
 	if f.isCatalog() && g.isCatalog() {
 		return min(f.r.Size, g.r.Size) - off // compared as the boot catalog that it is
 	}
@@ -219,7 +225,7 @@ func (f isoFile) same(c *comparison, other content, off int64) int64 {
 	}
 	a, b := f.r.Extents[0], g.r.Extents[0]
 	n := min(a.Length, b.Length) - off
-	if a.Start == b.Start && n > 0 && c.p.Clean(a.Start+off, a.Start+off+n) {
+	if a.Start == b.Start && n > 0 && c.Sides.Clean(a.Start+off, a.Start+off+n) {
 		return n
 	}
 	return 0
@@ -227,7 +233,7 @@ func (f isoFile) same(c *comparison, other content, off int64) int64 {
 
 // isCatalog tells whether the file is El Torito's boot catalog, which tools also
 // show in the tree.
-func (f isoFile) isCatalog() bool {
+func (f file) isCatalog() bool {
 	return len(f.r.Extents) == 1 && f.catalog != 0 && f.catalog == f.r.Extents[0].Start
 }
 
@@ -236,16 +242,16 @@ const bootCatalog = "boot catalog"
 
 // compareCatalog enters what differs between the boot catalogs, wherever they
 // lie.
-func (c *isoComparison) compareCatalog() {
+func (c *comparison) compareCatalog() {
 	startA, startB := c.a.catalog, c.b.catalog
 	if startA == 0 || startB == 0 {
 		return // the boot records say so
 	}
 	a, b := make([]byte, iso9660.SectorSize), make([]byte, iso9660.SectorSize)
-	if n, _ := c.p.A.R.ReadAt(a, startA); n < len(a) {
+	if n, _ := c.Sides.A.R.ReadAt(a, startA); n < len(a) {
 		return
 	}
-	if n, _ := c.p.B.R.ReadAt(b, startB); n < len(b) {
+	if n, _ := c.Sides.B.R.ReadAt(b, startB); n < len(b) {
 		return
 	}
 	var summed []*ledger.Finding // what the checksum of the first entry covers
@@ -253,13 +259,13 @@ func (c *isoComparison) compareCatalog() {
 		if bytes.Equal(f.Slice(a), f.Slice(b)) {
 			continue
 		}
-		g := c.enter(bootCatalog, f.Name, "", about{report.Environment, sameISO})
+		g := c.Enter(bootCatalog, f.Name, "", treecmp.About{Cause: report.Environment, Remedy: sameTool})
 		g.Whole = true
 		g.A, g.B = f.Show(f.Slice(a)), f.Show(f.Slice(b))
-		if f.Length > valueShown {
-			g.A, g.B = digest(f.Slice(a)), digest(f.Slice(b))
+		if f.Length > treecmp.ValueShown {
+			g.A, g.B = treecmp.Digest(f.Slice(a)), treecmp.Digest(f.Slice(b))
 		}
-		g.At(c.p.A.Base+startA+int64(f.Offset), int64(f.Length))
+		g.At(c.Sides.A.Base+startA+int64(f.Offset), int64(f.Length))
 		switch {
 		case f.Name == "initial.load_rba":
 			g.Follows(c.displaced())
@@ -272,17 +278,17 @@ func (c *isoComparison) compareCatalog() {
 }
 
 // notePlace remembers the files whose content lies elsewhere.
-func (c *isoComparison) notePlace(p *pair) {
-	a, b := p.a.ref.(*iso9660.Record), p.b.ref.(*iso9660.Record)
+func (c *comparison) notePlace(p *treecmp.Pair) {
+	a, b := p.A.Ref.(*iso9660.Record), p.B.Ref.(*iso9660.Record)
 	if len(a.Extents) > 0 && len(b.Extents) > 0 && a.Extents[0].Start != b.Extents[0].Start {
-		c.moved = append(c.moved, p.path)
+		c.moved = append(c.moved, p.Path)
 	}
 }
 
 // contentPlaces tells contents apart by where they lie: the names of a hard
 // link, and files that the tool found to be equal, share their content.
-func contentPlaces(p *pair) (key [4]int64, ok bool) {
-	a, b := p.a.ref.(*iso9660.Record), p.b.ref.(*iso9660.Record)
+func contentPlaces(p *treecmp.Pair) (key [4]int64, ok bool) {
+	a, b := p.A.Ref.(*iso9660.Record), p.B.Ref.(*iso9660.Record)
 	if len(a.Extents) == 0 || len(b.Extents) == 0 {
 		return key, false
 	}
@@ -292,7 +298,7 @@ func contentPlaces(p *pair) (key [4]int64, ok bool) {
 // compareDescriptors enters the fields that differ between volume descriptors
 // of the same place and type. One of a supplementary descriptor follows the
 // primary's of the same name.
-func (c *isoComparison) compareDescriptors() {
+func (c *comparison) compareDescriptors() {
 	a, b := c.a.fs.Descriptors(), c.b.fs.Descriptors()
 	causes := c.shape()
 	for i := range min(len(a), len(b)) {
@@ -305,15 +311,15 @@ func (c *isoComparison) compareDescriptors() {
 				continue
 			}
 			what, own := aboutDescriptor(f.Name)
-			g := c.enter(x.Name(), f.Name, "", what)
+			g := c.Enter(x.Name(), f.Name, "", what)
 			g.Whole = true
 			g.A, g.B = showDescriptor(x, f), showDescriptor(y, f)
-			g.At(c.p.A.Base+x.Offset+int64(f.Offset), int64(f.Length))
+			g.At(c.Sides.A.Base+x.Offset+int64(f.Offset), int64(f.Length))
 			if !own {
 				g.Follows(causes...)
 			}
 			if x.Type != iso9660.PrimaryType {
-				g.Follows(c.l.Has(c.key("primary volume descriptor", f.Name, "")))
+				g.Follows(c.Has("primary volume descriptor", f.Name, ""))
 			}
 		}
 	}
@@ -337,21 +343,21 @@ func showDescriptor(d iso9660.Descriptor, f field.Field) string {
 		return fmt.Sprint(uint32(raw[0]) | uint32(raw[1])<<8 | uint32(raw[2])<<16 | uint32(raw[3])<<24)
 	case f.Kind == field.Bytes && len(raw) == 4:
 		return fmt.Sprint(uint32(raw[0]) | uint32(raw[1])<<8)
-	case len(raw) > valueShown:
-		return digest(raw)
+	case len(raw) > treecmp.ValueShown:
+		return treecmp.Digest(raw)
 	}
 	return f.Show(raw)
 }
 
 // shape lists what decides where things lie: what was added, removed, resized
 // or reordered.
-func (c *isoComparison) shape() []*ledger.Finding {
+func (c *comparison) shape() []*ledger.Finding {
 	if c.whole != nil {
 		return []*ledger.Finding{c.whole}
 	}
-	out := c.changes
-	if c.reordered != nil {
-		out = append(out[:len(out):len(out)], c.reordered)
+	out := c.Changes
+	if c.Reordered != nil {
+		out = append(out[:len(out):len(out)], c.Reordered)
 	}
 	return out
 }
