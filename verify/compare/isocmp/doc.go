@@ -4,8 +4,8 @@
 // The order of work, one file each:
 //
 //   - region.go: what each byte of an image is for;
-//   - compare.go: an image as a tree for package treecmp, the volume
-//     descriptors, the boot catalog;
+//   - files.go: one of an image's trees, for package treecmp;
+//   - compare.go: the volume descriptors and the boot catalog;
 //   - owner.go: the finding that a differing byte belongs to;
 //   - catalog.go: causes and remedies.
 //

@@ -1,8 +1,12 @@
 // Package squashcmp compares two squashfs images.
 //
-// compare.go brings a squashfs to package treecmp as a tree, compares the
-// superblock and the compressor's options, and tells which finding a differing
-// byte belongs to; catalog.go has causes and remedies.
+// The order of work, one file each:
+//
+//   - files.go: a squashfs as a tree for package treecmp;
+//   - compare.go: the superblock, the compressor's options, and what all packed
+//     bytes follow from;
+//   - owner.go: the finding that a differing byte belongs to;
+//   - catalog.go: causes and remedies.
 //
 // A squashfs packs everything but its superblock, so a differing byte cannot be
 // laid at one file's door unless it lies in a file's own data blocks. All other
