@@ -1,84 +1,130 @@
 package xfs
 
-// extent is where a piece of a file lies.
-type extent struct {
-	offset uint64 // in the file, in blocks
-	start  uint64 // xfs_fsblock_t
-	count  uint64 // blocks
+import "slices"
+
+// Extent is where a piece of a fork lies.
+type Extent struct {
+	Offset    uint64 // in the fork, in blocks
+	Start     uint64 // xfs_fsblock_t
+	Count     uint64 // blocks
+	Unwritten bool   // allocated, and reads as zeros
 }
 
-func decodeExtent(b []byte) extent {
+func decodeExtent(b []byte) Extent {
 	hi, lo := be.Uint64(b), be.Uint64(b[8:])
-	return extent{offset: hi << 1 >> 10, start: hi&0x1FF<<43 | lo>>21, count: lo & (1<<21 - 1)}
+	return Extent{Offset: hi << 1 >> 10, Start: hi&0x1FF<<43 | lo>>21, Count: lo & (1<<21 - 1), Unwritten: hi>>63 == 1}
 }
 
-// maxDirBlocks is how many blocks of extents and entries a directory may have
-// here: enough for some hundred million names.
-const maxDirBlocks = 1 << 21
+// maxForkBlocks is how many blocks of extents and entries an inode may have
+// here: enough for some hundred million of them.
+const maxForkBlocks = 1 << 21
 
-// extents are those of an inode's data fork.
-func (fs *FS) extents(raw []byte, c Core, off int64) ([]extent, error) {
-	fork := raw[CoreSize:]
-	if c.ForkOff != 0 {
-		fork = fork[:min(len(fork), int(c.ForkOff)*8)]
-	}
-	switch c.Format {
+// Map lists a fork's extents in the order of their offsets, and the blocks of
+// the tree that they are in (as xfs_fsblock_t), where they are in one. A fork
+// that is all within its inode has none.
+func (fs *FS) Map(in *Inode, f Fork) (list []Extent, blocks []uint64, err error) {
+	fork := in.fork(f)
+	switch in.format(f) {
+	case formatLocal, formatDev:
+		return nil, nil, nil
 	case formatExtents:
-		n := uint64(c.NExtents)
-		if c.Flags2>>4&1 == 1 { // XFS_DIFLAG2_NREXT64
-			n = c.Big
-		}
+		n := in.extentCount(f)
 		if n > uint64(len(fork)/16) {
-			return nil, wrong(off, "%d extents are more than fit into an inode", n)
+			return nil, nil, wrong(in.Offset, "%d extents are more than fit into an inode", n)
 		}
-		out := make([]extent, n)
-		for i := range out {
-			out[i] = decodeExtent(fork[16*i:])
+		list = make([]Extent, n)
+		for i := range list {
+			list[i] = decodeExtent(fork[16*i:])
 		}
-		return out, nil
 	case formatBtree:
 		if len(fork) < 4 {
-			return nil, wrong(off, "no room for a tree of extents")
+			return nil, nil, wrong(in.Offset, "no room for a tree of extents")
 		}
 		level, n := be.Uint16(fork), int(be.Uint16(fork[2:]))
 		most := (len(fork) - 4) / 16
-		if n > most || level == 0 || level > 8 {
-			return nil, wrong(off, "a tree of extents of %d levels with %d pointers", level, n)
+		if n > most || level == 0 || level > maxLevels {
+			return nil, nil, wrong(in.Offset, "a tree of extents of %d levels with %d pointers", level, n)
 		}
-		budget := maxDirBlocks
-		var out []extent
+		w := &extentWalk{fs: fs, met: map[uint64]bool{}}
 		for i := range n {
-			var err error
-			if out, err = fs.bmap(out, be.Uint64(fork[4+8*most+8*i:]), level-1, &budget); err != nil {
-				return nil, err
+			if err := w.block(be.Uint64(fork[4+8*most+8*i:]), level-1); err != nil {
+				return nil, nil, err
 			}
 		}
-		return out, nil
+		list, blocks = w.list, w.blocks
+	default:
+		return nil, nil, wrong(in.Offset, "a fork of the format %d has no extents", in.format(f))
 	}
-	return nil, wrong(off, "a fork of the format %d has no extents", c.Format)
+	var end uint64
+	for i, e := range list {
+		if fs.run(e.Start, e.Count) < 0 || e.Count == 0 || i > 0 && e.Offset < end {
+			return nil, nil, wrong(in.Offset, "extent %d of inode %d leads nowhere", i, in.Ino)
+		}
+		end = e.Offset + e.Count
+	}
+	return list, blocks, nil
 }
 
-func (fs *FS) bmap(out []extent, block uint64, level uint16, budget *int) ([]extent, error) {
-	at := fs.block(block)
-	if *budget--; at < 0 || *budget < 0 {
-		return nil, wrong(max(at, 0), "a tree of extents leads nowhere")
+// extentWalk is a walk over an inode's tree of extents.
+type extentWalk struct {
+	fs     *FS
+	met    map[uint64]bool
+	list   []Extent
+	blocks []uint64
+}
+
+func (w *extentWalk) block(n uint64, level uint16) error {
+	at := w.fs.block(n)
+	if at < 0 || len(w.blocks) >= maxForkBlocks || w.met[n] {
+		return wrong(max(at, 0), "a tree of extents leads nowhere")
 	}
-	b, err := fs.read(at, int64(fs.SB.BlockSize))
+	w.met[n] = true
+	w.blocks = append(w.blocks, n)
+	if err := w.fs.spend(1, at); err != nil {
+		return err
+	}
+	b, err := w.fs.read(at, int64(w.fs.SB.BlockSize))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n, most := int(be.Uint16(b[6:])), (len(b)-bmapHeaderSize)/16
-	if be.Uint32(b) != bmapMagic || be.Uint16(b[4:]) != level || n > most {
-		return nil, wrong(at, "this is no block of a tree of extents")
+	count, most := int(be.Uint16(b[6:])), (len(b)-bmapHeaderSize)/16
+	if be.Uint32(b) != bmapMagic || be.Uint16(b[4:]) != level || count > most {
+		return wrong(at, "this is no block of a tree of extents")
 	}
-	for i := range n {
+	for i := range count {
 		if level == 0 {
-			out = append(out, decodeExtent(b[bmapHeaderSize+16*i:]))
+			w.list = append(w.list, decodeExtent(b[bmapHeaderSize+16*i:]))
 			continue
 		}
-		if out, err = fs.bmap(out, be.Uint64(b[bmapHeaderSize+8*most+8*i:]), level-1, budget); err != nil {
-			return nil, err
+		if err := w.block(be.Uint64(b[bmapHeaderSize+8*most+8*i:]), level-1); err != nil {
+			return err
 		}
 	}
-	return out, nil
+	return nil
+}
+
+// forkBlock reads a block of an extent.
+func (fs *FS) forkBlock(in *Inode, e Extent, i uint64) ([]byte, error) {
+	at := fs.block(e.Start + i)
+	if at < 0 {
+		return nil, wrong(in.Offset, "a block of inode %d is outside", in.Ino)
+	}
+	if err := fs.spend(1, at); err != nil {
+		return nil, err
+	}
+	return fs.read(at, int64(fs.SB.BlockSize))
+}
+
+// find is the index of the extent that holds a block of a fork, or else of the
+// first behind it.
+func find(list []Extent, block uint64) (i int, ok bool) {
+	return slices.BinarySearchFunc(list, block, func(e Extent, block uint64) int {
+		switch {
+		case e.Offset+e.Count <= block:
+			return -1
+		case e.Offset > block:
+			return 1
+		}
+		return 0
+	})
 }

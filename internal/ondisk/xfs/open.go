@@ -18,11 +18,27 @@ func wrong(off int64, format string, args ...any) error {
 	return &Error{off, fmt.Sprintf(format, args...)}
 }
 
-// FS is a filesystem that can be read.
+// FS is a filesystem that can be read. It is not safe for use by several
+// goroutines at once.
 type FS struct {
-	r    io.ReaderAt
-	size int64
-	SB   Superblock
+	r      io.ReaderAt
+	size   int64
+	SB     Superblock
+	budget int64 // blocks of extents, directories and attributes that may still be read
+}
+
+// maxGroups is more than anybody has: growing a filesystem keeps the size of
+// its groups, of 16 MiB at least.
+const maxGroups = 1 << 20
+
+// ReadSuperblock reads the superblock of the filesystem in r, and its bytes.
+// Nothing in it is checked: it may be one that Open refuses.
+func ReadSuperblock(r io.ReaderAt) (Superblock, []byte, error) {
+	b := make([]byte, SuperblockLayout.Size())
+	if n, err := r.ReadAt(b, 0); n < len(b) {
+		return Superblock{}, nil, fmt.Errorf("xfs: byte 0: %w", err)
+	}
+	return SuperblockLayout.Decode(b), b, nil
 }
 
 // Open reads the superblock of a filesystem of size bytes.
@@ -45,13 +61,28 @@ func Open(r io.ReaderAt, size int64) (*FS, error) {
 	case !power(s.BlockSize, uint32(s.BlockLog), 1024, 65536) || !power(uint32(s.InodeSize), uint32(s.InodeLog), 512, 2048) ||
 		uint32(s.InoPBlock) != s.BlockSize/uint32(s.InodeSize) || !power(uint32(s.InoPBlock), uint32(s.InoPBLog), 1, 128):
 		return nil, wrong(4, "blocks of %d and inodes of %d bytes do not go together", s.BlockSize, s.InodeSize)
-	case s.DirBlkLog != 0:
-		return nil, wrong(192, "directory blocks of several blocks are not read")
+	case !power(uint32(s.SectSize), uint32(s.SectLog), 512, s.BlockSize):
+		return nil, wrong(102, "sectors of %d bytes do not go with blocks of %d", s.SectSize, s.BlockSize)
+	case s.DirBlkLog > 6 || s.BlockSize<<s.DirBlkLog > 65536:
+		return nil, wrong(192, "directory blocks of 2^%d blocks of %d bytes", s.DirBlkLog, s.BlockSize)
 	case s.AGBlocks < 64 || s.AGBlkLog > 31 || s.AGBlocks > 1<<s.AGBlkLog || s.DBlocks > uint64(size)>>s.BlockLog ||
-		s.AGCount == 0 || uint64(s.AGCount-1)*uint64(s.AGBlocks) >= s.DBlocks:
+		s.AGCount == 0 || s.AGCount > maxGroups || uint64(s.AGCount-1)*uint64(s.AGBlocks) >= s.DBlocks:
 		return nil, wrong(84, "%d groups of %d blocks in %d", s.AGCount, s.AGBlocks, s.DBlocks)
+	case s.Incompat&incompatZoned != 0:
+		return nil, wrong(216, "zoned filesystems are not read")
 	}
+	// A sound filesystem's blocks are each read a few times. A damaged one may
+	// have the same blocks many times over.
+	fs.budget = 1<<16 + int64(min(8*s.DBlocks, 1<<24))
 	return fs, nil
+}
+
+// spend takes blocks off the budget.
+func (fs *FS) spend(blocks, off int64) error {
+	if fs.budget -= blocks; fs.budget < 0 {
+		return wrong(off, "blocks are used so often that they are not read any more")
+	}
+	return nil
 }
 
 func (fs *FS) read(off, n int64) ([]byte, error) {
@@ -66,31 +97,34 @@ func (fs *FS) read(off, n int64) ([]byte, error) {
 }
 
 // block is the place of a block that is given by its number within the
-// filesystem (xfs_fsblock_t), in bytes.
+// filesystem (xfs_fsblock_t), in bytes; -1 for none.
 func (fs *FS) block(n uint64) int64 {
 	ag, in := n>>fs.SB.AGBlkLog, n&(1<<fs.SB.AGBlkLog-1)
-	if ag >= uint64(fs.SB.AGCount) || in >= uint64(fs.SB.AGBlocks) {
+	if ag >= uint64(fs.SB.AGCount) || in >= uint64(fs.groupBlocks(uint32(ag))) {
 		return -1
 	}
-	return int64(ag*uint64(fs.SB.AGBlocks)+in) << fs.SB.BlockLog
+	return fs.groupBlock(uint32(ag), uint32(in))
 }
 
-// Inode reads a whole inode, and tells its place in bytes.
-func (fs *FS) Inode(ino uint64) (raw []byte, c Core, off int64, err error) {
-	at := fs.block(ino >> fs.SB.InoPBLog)
-	if at < 0 {
-		return nil, c, 0, wrong(0, "there is no inode %d", ino)
+// run is the place of several blocks in a row; -1 where not all of them are in
+// one group.
+func (fs *FS) run(start, count uint64) int64 {
+	at := fs.block(start)
+	if at < 0 || count > uint64(fs.groupBlocks(uint32(start>>fs.SB.AGBlkLog)))-start&(1<<fs.SB.AGBlkLog-1) {
+		return -1
 	}
-	off = at + int64(ino&uint64(fs.SB.InoPBlock-1))<<fs.SB.InodeLog
-	if raw, err = fs.read(off, int64(fs.SB.InodeSize)); err != nil {
-		return nil, c, 0, err
-	}
-	c = CoreLayout.Decode(raw)
-	switch {
-	case c.Magic != InodeMagic || c.Version != 3 || c.Ino != ino:
-		return nil, c, 0, wrong(off, "this is not inode %d", ino)
-	case !Sealed(raw):
-		return nil, c, 0, wrong(off, "the checksum of inode %d is wrong", ino)
-	}
-	return raw, c, off, nil
+	return at
 }
+
+// groupBlock is the place of a block of a group, in bytes.
+func (fs *FS) groupBlock(ag, block uint32) int64 {
+	return int64(uint64(ag)*uint64(fs.SB.AGBlocks)+uint64(block)) << fs.SB.BlockLog
+}
+
+// groupBlocks is how many blocks a group has: the last may be shorter.
+func (fs *FS) groupBlocks(ag uint32) uint32 {
+	return uint32(min(uint64(fs.SB.AGBlocks), fs.SB.DBlocks-uint64(ag)*uint64(fs.SB.AGBlocks)))
+}
+
+// End is the byte behind the filesystem's last block.
+func (fs *FS) End() int64 { return int64(fs.SB.DBlocks) << fs.SB.BlockLog }

@@ -5,6 +5,7 @@ import (
 	"hash/crc32"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
+	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
 const (
@@ -12,24 +13,27 @@ const (
 	InodeMagic = 0x494E     // di_magic: "IN"
 	CoreSize   = 176        // bytes of an inode of version 3 before its data fork
 
-	formatLocal   = 1 // di_format: XFS_DINODE_FMT_LOCAL
+	formatDev     = 0 // di_format: XFS_DINODE_FMT_DEV
+	formatLocal   = 1
 	formatExtents = 2
 	formatBtree   = 3
+
+	flags2NRExt64 = 1 << 4 // XFS_DIFLAG2_NREXT64
+
+	incompatMetaUUID = 1 << 2 // XFS_SB_FEAT_INCOMPAT_META_UUID
+	incompatSparse   = 1 << 1 // XFS_SB_FEAT_INCOMPAT_SPINODES
+	incompatMetaDir  = 1 << 8 // XFS_SB_FEAT_INCOMPAT_METADIR
+	incompatZoned    = 1 << 9 // XFS_SB_FEAT_INCOMPAT_ZONED
+	roFinobt         = 1 << 0 // XFS_SB_FEAT_RO_COMPAT_FINOBT
+	roRmapbt         = 1 << 1
+	roReflink        = 1 << 2
 
 	// BigTime is the flag of di_flags2 by which times are 64 bits of
 	// nanoseconds since December 1901.
 	BigTime = 1 << 3
-
-	blockMagic     = 0x58444233 // XFS_DIR3_BLOCK_MAGIC: "XDB3"
-	dataMagic      = 0x58444433 // XFS_DIR3_DATA_MAGIC: "XDD3"
-	dataHeaderSize = 64
-	freeTag        = 0xFFFF
-	leafOffset     = 32 << 30   // XFS_DIR2_LEAF_OFFSET: bytes; entries lie before it
-	bmapMagic      = 0x424D4133 // XFS_BMAP_CRC_MAGIC: "BMA3"
-	bmapHeaderSize = 72
 )
 
-// Superblock is struct xfs_dsb, up to what is used here.
+// Superblock is struct xfs_dsb.
 type Superblock struct {
 	Magic      uint32   `disk:"sb_magicnum,hex"`
 	BlockSize  uint32   `disk:"sb_blocksize"`
@@ -72,6 +76,28 @@ type Superblock struct {
 	Unit       uint32   `disk:"sb_unit"`
 	Width      uint32   `disk:"sb_width"`
 	DirBlkLog  uint8    `disk:"sb_dirblklog"`
+
+	LogSectLog   uint8    `disk:"sb_logsectlog"`
+	LogSectSize  uint16   `disk:"sb_logsectsize"`
+	LogSUnit     uint32   `disk:"sb_logsunit"`
+	Features2    uint32   `disk:"sb_features2,flags"`
+	BadFeatures2 uint32   `disk:"sb_bad_features2,flags"`
+	Compat       uint32   `disk:"sb_features_compat,flags"`
+	ROCompat     uint32   `disk:"sb_features_ro_compat,flags"`
+	Incompat     uint32   `disk:"sb_features_incompat,flags"`
+	LogIncompat  uint32   `disk:"sb_features_log_incompat,flags"`
+	CRC          [4]byte  `disk:"sb_crc,checksum"` // little-endian, as all checksums here
+	SpinoAlign   uint32   `disk:"sb_spino_align"`
+	PQuotIno     uint64   `disk:"sb_pquotino"`
+	LSN          uint64   `disk:"sb_lsn,hex"`
+	MetaUUID     [16]byte `disk:"sb_meta_uuid,uuid"`
+	MetaDirIno   uint64   `disk:"sb_metadirino"`
+	RGCount      uint32   `disk:"sb_rgcount"`
+	RGExtents    uint32   `disk:"sb_rgextents"`
+	RGBlkLog     uint8    `disk:"sb_rgblklog"`
+	Pad          [7]byte  `disk:"sb_pad,reserved"`
+	RTStart      uint64   `disk:"sb_rtstart"`
+	RTReserved   uint64   `disk:"sb_rtreserved"`
 }
 
 // Core is struct xfs_dinode of version 3, without its forks.
@@ -104,7 +130,7 @@ type Core struct {
 	NextUnlinked uint32   `disk:"di_next_unlinked"`
 	CRC          [4]byte  `disk:"di_crc,checksum"` // little-endian, alone of all
 	ChangeCount  uint64   `disk:"di_changecount"`
-	LSN          uint64   `disk:"di_lsn"`
+	LSN          uint64   `disk:"di_lsn,hex"`
 	Flags2       uint64   `disk:"di_flags2,flags"`
 	CowExtSize   uint32   `disk:"di_cowextsize"`
 	Pad          [12]byte `disk:"di_pad2,reserved"`
@@ -127,6 +153,14 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 const maxBigTime = (1<<64-1)/1_000_000_000 - 1<<31 - 1
 
 const crcOffset = 100 // of di_crc, in bytes
+
+// TimeOf is the time that an inode with these di_flags2 stores so.
+func TimeOf(stored, flags2 uint64) tree.Time {
+	if flags2&BigTime == 0 {
+		return tree.Time{Sec: int64(int32(stored >> 32)), Nsec: uint32(stored)}
+	}
+	return tree.Time{Sec: int64(stored/1_000_000_000) - 1<<31, Nsec: uint32(stored % 1_000_000_000)}
+}
 
 // Seal enters the checksum of a whole inode.
 func Seal(inode []byte) {

@@ -132,7 +132,7 @@ func FuzzDir(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if names, err := fs.Dir(fs.SB.RootIno); err == nil && len(names) > maxDirBlocks*512 {
+		if names, err := fs.Dir(fs.SB.RootIno); err == nil && len(names) > maxForkBlocks*512 {
 			t.Errorf("%d names", len(names))
 		}
 	})
