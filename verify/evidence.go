@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/patherr"
+	"github.com/reprodisk/reprodisk/internal/program"
 	"github.com/reprodisk/reprodisk/verify/buildinfo"
 	"github.com/reprodisk/reprodisk/verify/sandbox"
 	"github.com/reprodisk/reprodisk/verify/world"
@@ -169,13 +170,8 @@ func toolVersions(ctx context.Context) []buildinfo.Version {
 	found := make([]buildinfo.Version, len(imageTools))
 	var all sync.WaitGroup
 	for i, ask := range imageTools {
-		path, err := exec.LookPath(ask[0])
-		for _, dir := range []string{"/usr/sbin", "/sbin"} {
-			if err != nil {
-				path, err = exec.LookPath(filepath.Join(dir, ask[0]))
-			}
-		}
-		if err != nil {
+		path, ok := program.Find(ask[0])
+		if !ok {
 			continue
 		}
 		all.Go(func() {

@@ -33,8 +33,10 @@ type VM struct {
 	Run [][]string
 }
 
-// Most memory, in MiB, and most processors that a machine is given.
+// Least and most memory, in MiB, and most processors that a machine is given: no
+// kernel starts with less.
 const (
+	minMemory  = 32
 	maxMemory  = 1 << 30
 	maxCPUs    = 255
 	maxTimeout = 7 * 24 * 3600

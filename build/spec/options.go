@@ -200,7 +200,7 @@ func readAdditionalSpace(s *Spec, n node) error {
 }
 
 func readMemSize(s *Spec, n node) (err error) {
-	s.MemSize, err = integer(n, 1, maxMemory)
+	s.MemSize, err = integer(n, minMemory, maxMemory)
 	return err
 }
 

@@ -140,7 +140,7 @@ func TestErrorsNameTheLineAndTheRemedy(t *testing.T) {
 		{"contents:\n- source: a", `s.yaml:2:3: contents: an entry without target`},
 		{"additionalPaths: a", `s.yaml:1:18: additionalPaths: wants a list, not text`},
 		{"memSize: 012", `s.yaml:1:10: memSize: "012" is not a whole number`},
-		{"memSize: 0", `s.yaml:1:10: memSize: 0 is not between 1 and 1073741824`},
+		{"memSize: 0", `s.yaml:1:10: memSize: 0 is not between 32 and 1073741824`},
 		{"sourceDateEpoch: -1", `s.yaml:1:18: sourceDateEpoch: -1 is not between 0 and 15032385535`},
 		{"diskSize: 012", `s.yaml:1:11: diskSize: "012" is not a disk size; write auto, a number of MiB, or a number with M, G or T`},
 		{"diskSize: 0", `s.yaml:1:11: diskSize: a disk of size 0 holds nothing`},

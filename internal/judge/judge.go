@@ -11,9 +11,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/reprodisk/reprodisk/internal/program"
 )
 
 // Packages maps every tool that a test may call to the Debian package that
@@ -164,9 +165,6 @@ func Unmount(t testing.TB, folder string) {
 	Must(t, "umount", folder)
 }
 
-// sbin holds administrators' tools, which are not on an ordinary user's PATH.
-var sbin = []string{"/usr/sbin", "/sbin", "/usr/local/sbin"}
-
 // Tool returns the path of a tool of Packages, or ends the test.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
@@ -174,14 +172,8 @@ func Tool(t testing.TB, name string) string {
 	if !ok {
 		t.Fatalf("judge: %s is not in judge.Packages", name)
 	}
-	if p, err := exec.LookPath(name); err == nil {
+	if p, ok := program.Find(name); ok {
 		return p
-	}
-	for _, dir := range sbin {
-		p := filepath.Join(dir, name)
-		if fi, err := os.Stat(p); err == nil && fi.Mode()&0o111 != 0 {
-			return p
-		}
 	}
 	if os.Getenv("CI") != "" {
 		t.Fatalf("%s is missing: apt-get install %s", name, pkg)

@@ -3,14 +3,15 @@ package sandbox
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/reprodisk/reprodisk/internal/patherr"
+	"github.com/reprodisk/reprodisk/internal/program"
 	"github.com/reprodisk/reprodisk/verify/sandbox/vm"
 	"github.com/reprodisk/reprodisk/verify/world"
 )
@@ -276,40 +277,39 @@ func probeLocales() Capability {
 // tool is a program or file of others that some feature calls.
 type tool struct {
 	name, why, debian, nix string
-	places                 []string // beside PATH
+	places                 []string // beside the usual ones
+	data                   bool     // it is no program, and only in those places
+}
+
+func (t *tool) there() bool {
+	if !t.data {
+		_, ok := program.Find(t.name, t.places...)
+		return ok
+	}
+	return slices.ContainsFunc(t.places, func(p string) bool {
+		fi, err := os.Stat(p)
+		return err == nil && !fi.IsDir()
+	})
 }
 
 var tools = []tool{
 	{name: "sqfstar", why: "fsType squashfs", debian: "squashfs-tools", nix: "squashfsTools"},
+	{name: "mkfs.xfs", why: "fsType xfs", debian: "xfsprogs", nix: "xfsprogs"},
 	{name: "grub-mkimage", why: "bootLoader grub", debian: "grub-common", nix: "grub2"},
-	{name: "grub-pc modules", why: "GRUB for BIOS", debian: "grub-pc-bin", nix: "grub2", places: []string{"/usr/lib/grub/i386-pc/moddep.lst"}},
-	{name: "grub-efi modules", why: "GRUB for EFI", debian: "grub-efi-amd64-bin", nix: "grub2_efi", places: []string{"/usr/lib/grub/x86_64-efi/moddep.lst"}},
+	{name: "grub-pc modules", why: "GRUB for BIOS", debian: "grub-pc-bin", nix: "grub2", data: true, places: []string{"/usr/lib/grub/i386-pc/moddep.lst"}},
+	{name: "grub-efi modules", why: "GRUB for EFI", debian: "grub-efi-amd64-bin", nix: "grub2_efi", data: true, places: []string{"/usr/lib/grub/x86_64-efi/moddep.lst"}},
 	{name: "nix-store", why: "closures of a Nix store", debian: "nix-bin", nix: "nix"},
 	{name: "diffoscope", why: "what differs inside of files, --diffoscope", debian: "diffoscope-minimal", nix: "diffoscope"},
 	{name: "qemu-system-x86_64", why: "booting what was built", debian: "qemu-system-x86", nix: "qemu"},
 	{name: "virtiofsd", why: "--sandbox vm, as root", debian: "virtiofsd (Debian 12: qemu-system-common)", nix: "virtiofsd", places: vm.DaemonPlaces},
-	{name: "OVMF firmware", why: "EFI variables, booting EFI images", debian: "ovmf", nix: "OVMF.fd", places: []string{"/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"}},
+	{name: "OVMF firmware", why: "EFI variables, booting EFI images", debian: "ovmf", nix: "OVMF.fd", data: true, places: []string{"/usr/share/OVMF/OVMF_VARS_4M.fd", "/usr/share/OVMF/OVMF_VARS.fd"}},
 }
-
-// sbin holds administrators' tools, which are not on an ordinary user's PATH.
-var sbin = []string{"/usr/sbin", "/sbin", "/usr/local/sbin"}
 
 func probeTools() (all []Capability) {
 	for _, t := range tools {
 		c := Capability{Group: ToolGroup, Name: t.name, State: Missing, Detail: t.why}
-		found := t.places
-		if t.places == nil {
-			if p, err := exec.LookPath(t.name); err == nil {
-				found = append(found, p)
-			}
-			for _, dir := range sbin {
-				found = append(found, filepath.Join(dir, t.name))
-			}
-		}
-		for _, p := range found {
-			if fi, err := os.Stat(p); err == nil && fi.Mode().Type()&fs.ModeDir == 0 {
-				c.State = Works
-			}
+		if t.there() {
+			c.State = Works
 		}
 		if c.State == Missing {
 			c.Remedy = fmt.Sprintf("apt-get install %s, or nixpkgs#%s", t.debian, t.nix)

@@ -97,6 +97,9 @@ var arches = map[string]string{
 // archName maps GOARCH to QEMU's names.
 var archName = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
 
+// minMemory is less than any kernel starts with, in MiB.
+const minMemory = 32
+
 // complete is the configuration with its defaults, checked.
 func (c Config) complete() (Config, error) {
 	c.Engine = cmp.Or(c.Engine, QEMU)
@@ -116,8 +119,10 @@ func (c Config) complete() (Config, error) {
 		return c, errors.New("machine: there is no kernel")
 	case (c.Firmware == nil) != (c.Variables == nil):
 		return c, errors.New("machine: firmware and its variables come together")
-	case c.MemMiB < 32 || c.CPUs < 1:
-		return c, fmt.Errorf("machine: %d MiB and %d processors are no machine", c.MemMiB, c.CPUs)
+	case c.MemMiB < minMemory:
+		return c, fmt.Errorf("machine: %d MiB of memory are too few for a kernel, which takes %d at the least", c.MemMiB, minMemory)
+	case c.CPUs < 1:
+		return c, fmt.Errorf("machine: it cannot have %d processors", c.CPUs)
 	case c.Engine == UML && len(c.Shares) > 0:
 		return c, errors.New("machine: user-mode Linux shares no folders")
 	case c.Engine == UML && (c.Firmware != nil || c.Screendump != ""):

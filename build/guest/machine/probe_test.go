@@ -60,9 +60,9 @@ func TestProbeAgreesWithRun(t *testing.T) {
 func TestWhatIsMissingIsNamed(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	t.Setenv("HOME", t.TempDir())
-	places := usual
-	usual = nil
-	defer func() { usual = places }()
+	kept := look
+	look = func(string) (string, bool) { return "", false }
+	defer func() { look = kept }()
 	var missing *MissingError
 	_, err := Run(t.Context(), Config{Arch: "arm64", Kernel: "kernel"})
 	if !errors.As(err, &missing) || err.Error() != "qemu-system-aarch64 is missing: apt-get install qemu-system-arm, or with Nix: nix-env -iA nixpkgs.qemu" {
@@ -89,7 +89,8 @@ func TestWhatIsNoMachineIsRefused(t *testing.T) {
 		"accelerator":     {Accel: "hvf", Kernel: "k"},
 		"no kernel":       {},
 		"come together":   {Kernel: "k", Firmware: new(os.File)},
-		"are no machine":  {Kernel: "k", CPUs: -1},
+		"-1 processors":   {Kernel: "k", CPUs: -1},
+		"32 at the least": {Kernel: "k", MemMiB: 1},
 		"no screen":       {Engine: UML, Screendump: "s"},
 		"no such file":    {Kernel: "/none", Accel: TCG, Program: "/proc/self/exe"},
 		"no such file or": {Kernel: "k", Accel: TCG, Program: "/none"},

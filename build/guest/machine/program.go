@@ -2,16 +2,14 @@ package machine
 
 import (
 	"errors"
-	"os"
 	"os/exec"
 	"path/filepath"
+
+	"github.com/reprodisk/reprodisk/internal/program"
 )
 
-// usual are folders of programs that need not be on PATH: administrators', and
-// those of Nix.
-var usual = []string{
-	"/usr/bin", "/usr/local/bin", "/usr/libexec", "/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin",
-}
+// look finds a program of the system.
+var look = func(name string) (string, bool) { return program.Find(name, "/usr/libexec/"+name) }
 
 // debian maps an architecture to the package of its QEMU.
 var debian = map[string]string{"x86_64": "qemu-system-x86", "aarch64": "qemu-system-arm"}
@@ -19,10 +17,10 @@ var debian = map[string]string{"x86_64": "qemu-system-x86", "aarch64": "qemu-sys
 // findQEMU finds the program of an architecture's machine.
 func findQEMU(arch string) (string, error) {
 	name := "qemu-system-" + arch
-	if p, ok := find(name); ok {
+	if p, ok := look(name); ok {
 		return p, nil
 	}
-	if p, ok := find("qemu-kvm"); ok && arch == arches[""] { // Red Hat's only one
+	if p, ok := look("qemu-kvm"); ok && arch == arches[""] { // Red Hat's only one
 		return p, nil
 	}
 	return "", &MissingError{Program: name, Debian: debian[arch], Nix: "qemu"}
@@ -35,19 +33,4 @@ func absolute(name string) (string, error) {
 		p, err = filepath.Abs(p)
 	}
 	return p, err
-}
-
-// find finds a program on PATH or in the usual places.
-func find(name string) (string, bool) {
-	if p, err := absolute(name); err == nil {
-		return p, true
-	}
-	home, _ := os.UserHomeDir()
-	for _, dir := range append([]string{filepath.Join(home, ".nix-profile/bin")}, usual...) {
-		p := filepath.Join(dir, name)
-		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
-			return p, true
-		}
-	}
-	return "", false
 }

@@ -18,7 +18,7 @@ const (
 
 // findUML finds Debian's kernel that is a program.
 func findUML() (string, error) {
-	if p, ok := find("linux.uml"); ok {
+	if p, ok := look("linux.uml"); ok {
 		return p, nil
 	}
 	return "", &MissingError{Program: "linux.uml", Debian: "user-mode-linux"}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/mkfs/pour"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
+	"github.com/reprodisk/reprodisk/internal/program"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -26,7 +27,7 @@ func Write(ctx context.Context, f *os.File, root *tree.Node, opt Options) error 
 	if _, err := Check(root); err != nil {
 		return err
 	}
-	tool, err := lookPath()
+	tool, err := findTool()
 	if err != nil {
 		return err
 	}
@@ -53,12 +54,9 @@ func Write(ctx context.Context, f *os.File, root *tree.Node, opt Options) error 
 	return s.all(ctx, root)
 }
 
-// lookPath finds mkfs.xfs, which is not on an ordinary user's PATH.
-func lookPath() (string, error) {
-	for _, name := range []string{"mkfs.xfs", "/usr/sbin/mkfs.xfs", "/sbin/mkfs.xfs"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
-		}
+func findTool() (string, error) {
+	if path, ok := program.Find("mkfs.xfs"); ok {
+		return path, nil
 	}
 	return "", errors.New("xfs needs mkfs.xfs: apt-get install xfsprogs")
 }

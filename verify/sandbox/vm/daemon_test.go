@@ -27,7 +27,7 @@ echo "served $$" >&2; exit 7`
 		t.Fatal(err)
 	}
 	// The socket is the first argument.
-	p := program(t, strings.ReplaceAll(script, "$1", dir))
+	p := stub(t, strings.ReplaceAll(script, "$1", dir))
 	d, conn, err := startDaemon(p, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestDaemonGetsItsSocket(t *testing.T) {
 	if err := unix.Mkfifo(report, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	script := program(t, fmt.Sprintf(`sleep 1000 & echo "$1 $(readlink /proc/$$/fd/3 | cut -d: -f1) $!" >%s; wait`, report))
+	script := stub(t, fmt.Sprintf(`sleep 1000 & echo "$1 $(readlink /proc/$$/fd/3 | cut -d: -f1) $!" >%s; wait`, report))
 	d, conn, err := startDaemon(script, []string{"--more"})
 	if err != nil {
 		t.Fatal(err)

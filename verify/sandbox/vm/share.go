@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/reprodisk/reprodisk/build/guest/kernel"
 	"github.com/reprodisk/reprodisk/build/guest/machine"
+	"github.com/reprodisk/reprodisk/internal/program"
 )
 
 // The ways in which a guest sees the host's files.
@@ -92,20 +92,12 @@ func has(ctx context.Context, k kernel.Kernel, want []kernel.Want) error {
 }
 
 // DaemonPlaces are where distributions have virtiofsd, which is not on PATH.
-var DaemonPlaces = []string{
-	"/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd", "/run/current-system/sw/bin/virtiofsd",
-	"/nix/var/nix/profiles/default/bin/virtiofsd",
-}
+var DaemonPlaces = []string{"/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd", "/usr/lib/virtiofsd"}
 
 // findDaemon finds virtiofsd.
 func findDaemon() (string, error) {
-	if p, err := exec.LookPath("virtiofsd"); err == nil && filepath.IsAbs(p) {
+	if p, ok := program.Find("virtiofsd", DaemonPlaces...); ok {
 		return p, nil
-	}
-	for _, p := range DaemonPlaces {
-		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
-			return p, nil
-		}
 	}
 	return "", errors.New("virtiofsd is missing: apt-get install virtiofsd, or on Debian 12 qemu-system-common, or nixpkgs#virtiofsd")
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/reprodisk/reprodisk/internal/judge"
 )
 
-// program writes a shell script that can be run.
-func program(t *testing.T, script string) string {
+// stub writes a shell script that can be run.
+func stub(t *testing.T, script string) string {
 	t.Helper()
 	p := filepath.Join(t.TempDir(), "virtiofsd")
 	if err := os.WriteFile(p, []byte("#!/bin/sh\n"+script), 0o755); err != nil {
@@ -87,7 +87,7 @@ func TestBothDaemons(t *testing.T) {
 		"something else":      {"echo hello", true, "is no virtiofsd that is known"},
 		"what cannot be done": {"exit 3", true, "exit status 3"},
 	} {
-		args, err := daemonArgs(t.Context(), program(t, c.script), c.root)
+		args, err := daemonArgs(t.Context(), stub(t, c.script), c.root)
 		got := strings.Join(args, " ")
 		if err != nil {
 			got = err.Error()
