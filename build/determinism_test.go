@@ -90,8 +90,8 @@ func worlds(t testing.TB) []world {
 	return out
 }
 
-// program is the test's own program where every user may start it.
-func program(t testing.TB) string {
+// itself is the test's own program where every user may start it.
+func itself(t testing.TB) string {
 	t.Helper()
 	self, err := os.Executable()
 	must(t, err)
@@ -119,7 +119,7 @@ func TestSameBytesEverywhere(t *testing.T) {
 	}
 	t.Log("all copies of the sources list alike here: their order is not varied")
 differ:
-	self, root := program(t), os.Geteuid() == 0
+	self, root := itself(t), os.Geteuid() == 0
 	rounds := 20
 	if testing.Short() {
 		rounds = 5

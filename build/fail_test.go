@@ -182,7 +182,7 @@ func TestAFolderThatMayNotBeWritten(t *testing.T) {
 	dir := public(t, "")
 	must(t, os.WriteFile(filepath.Join(dir, "x.yaml"), []byte("additionalSpace: 1M\n"), 0o644))
 	for out, want := range map[string]string{dir: dir + ": permission denied", dir + "/new/out": dir + "/new: permission denied"} {
-		d := task{Spec: filepath.Join(dir, "x.yaml"), Out: out, uid: 65534, dir: "/"}.run(t, program(t))
+		d := task{Spec: filepath.Join(dir, "x.yaml"), Out: out, uid: 65534, dir: "/"}.run(t, itself(t))
 		if d.Err != want {
 			t.Errorf("the error is %q, want %q", d.Err, want)
 		}

@@ -95,7 +95,7 @@ func TestClosureInEveryLayoutAndFormat(t *testing.T) {
 		scatter(t, filepath.Join(s.Root, "nix"), filepath.Join(top, strings.Repeat("deep/", i), "nix"), uint64(i))
 		stores = append(stores, filepath.Join(top, strings.Repeat("deep/", i)))
 	}
-	self, root := program(t), os.Geteuid() == 0
+	self, root := itself(t), os.Geteuid() == 0
 	first := map[string]string{}
 	started := time.Now()
 	for i := range rounds {

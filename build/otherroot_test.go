@@ -57,7 +57,7 @@ func TestOtherRootsHoldTheTree(t *testing.T) {
 // numbers, owners, place, user, host, locale, zone, processors and the clock.
 func TestOtherRootsAreTheSameBytesEverywhere(t *testing.T) {
 	all := worlds(t)
-	self, root := program(t), os.Geteuid() == 0
+	self, root := itself(t), os.Geteuid() == 0
 	rounds := 10
 	if testing.Short() {
 		rounds = 3
