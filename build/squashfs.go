@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/squashfs"
-	"github.com/reprodisk/reprodisk/internal/program"
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
@@ -20,8 +19,8 @@ import (
 // an empty file. Same tree, same version of the tool and of its zlib: same
 // bytes, however many processors there are.
 func writeSquashfs(ctx context.Context, f *os.File, root *tree.Node, epoch tree.Time, progress func(done, total int64)) error {
-	tool, ok := program.Find("sqfstar")
-	if !ok {
+	tool, err := exec.LookPath("sqfstar")
+	if err != nil {
 		return errors.New("squashfs needs sqfstar: apt-get install squashfs-tools")
 	}
 	if err := checkSquashfs(root); err != nil {
