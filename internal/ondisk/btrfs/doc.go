@@ -4,8 +4,7 @@
 //
 // The format is specified by include/uapi/linux/btrfs_tree.h of the Linux
 // kernel and btrfs-dev-docs' "On-disk Format". Names are theirs, without the
-// prefix btrfs_; checksums follow RFC 7693 (BLAKE2b) and the xxHash
-// specification. internal/mkfs/mkbtrfs writes with these declarations.
+// prefix btrfs_. internal/mkfs/mkbtrfs writes with these declarations.
 //
 // Data runs one way: structures (struct.go, key.go) → superblock and trees
 // (open.go, tree.go), whose addresses are logical and go through the chunks
