@@ -5,6 +5,7 @@ package supervise
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -108,36 +109,64 @@ func TestExitStatus(t *testing.T) {
 }
 
 func TestAStoppedJobGoesOn(t *testing.T) {
-	out := must(t, everything(), "bash", "-c", `set -m; (kill -STOP $BASHPID; echo went on) & sleep 0.2; jobs -s | wc -l; kill -CONT %1; wait`)
+	out := must(t, everything(), "bash", "-c", `set -m; (kill -STOP $BASHPID; echo went on) & until jobs -s | grep -q .; do sleep 0.02; done; jobs -s | wc -l; kill -CONT %1; wait`)
 	if strings.Join(strings.Fields(out), " ") != "1 went on" {
 		t.Errorf("%q", out)
 	}
 }
 
+// sleeping are the processes that sleep for so many seconds: a number that no
+// other test run has.
+func sleeping(seconds string) (pids []string) {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, name := range lines {
+		if b, err := os.ReadFile(name); err == nil && string(b) == "sleep\x00"+seconds+"\x00" {
+			pids = append(pids, filepath.Base(filepath.Dir(name)))
+		}
+	}
+	return pids
+}
+
 // TestNothingIsLeft ends runs in the middle: by the context, and by the
 // leader's own end.
 func TestNothingIsLeft(t *testing.T) {
-	left := func(mark string) string {
-		out, _ := exec.Command("pgrep", "-f", "^sleep "+mark).Output()
-		return strings.TrimSpace(string(out))
-	}
-	script := func(mark string) string {
-		return strings.ReplaceAll(`trap '' TERM HUP INT; setsid sleep M & sleep M & (sleep M; sleep M) & (kill -STOP $BASHPID; sleep M) & echo ready; `, "M", mark)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 700*time.Millisecond)
-	defer cancel()
-	r, err := command{ctx: ctx}.run(t, everything(), "bash", "-c", script("98761")+"wait")
-	if !errors.Is(err, context.DeadlineExceeded) || r.Status.Signal() != unix.SIGKILL {
-		t.Errorf("%v, %v", err, r.Status)
-	}
-	if p := left("98761"); p != "" {
-		t.Errorf("processes are left: %s", p)
-	}
-	if r, err := (command{}).run(t, everything(), "bash", "-c", script("98762")+"sleep 0.3"); err != nil || r.Status.ExitStatus() != 0 {
-		t.Errorf("%v, %v", err, r.Status)
-	}
-	if p := left("98762"); p != "" {
-		t.Errorf("processes are left: %s", p)
+	for name, c := range map[string]struct {
+		begin func(cancel func(), dir string)
+		err   error
+	}{
+		"the context":     {func(cancel func(), _ string) { cancel() }, context.Canceled},
+		"the leader ends": {func(_ func(), dir string) { os.WriteFile(filepath.Join(dir, "end"), nil, 0o644) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mark := fmt.Sprintf("9%d.%d", os.Getpid(), len(name))
+			script := strings.ReplaceAll(`trap '' TERM HUP INT; setsid sleep M & sleep M & (sleep M; sleep M) & (kill -STOP $BASHPID; sleep M) &
+				until [ -e end ]; do sleep 0.02; done`, "M", mark)
+			dir := t.TempDir()
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			came := make(chan bool, 1)
+			go func() {
+				for until := time.Now().Add(2 * time.Minute); len(sleeping(mark)) < 3; time.Sleep(10 * time.Millisecond) {
+					if time.Now().After(until) {
+						came <- false
+						cancel()
+						return
+					}
+				}
+				came <- true
+				c.begin(cancel, dir)
+			}()
+			r, err := command{ctx: ctx, dir: dir}.run(t, everything(), "bash", "-c", script)
+			if !<-came {
+				t.Fatalf("it has not started what it is to leave: %s", r.err)
+			}
+			if c.err == nil && (err != nil || r.Status.ExitStatus() != 0) || c.err != nil && (!errors.Is(err, c.err) || r.Status.Signal() != unix.SIGKILL) {
+				t.Errorf("%v, %v", err, r.Status)
+			}
+			if left := sleeping(mark); len(left) > 0 {
+				t.Errorf("processes are left: %v", left)
+			}
+		})
 	}
 }
 

@@ -98,15 +98,24 @@ func TestWhatTheSystemSays(t *testing.T) {
 	}
 }
 
+// earlier is a clock at which a file that was made after begin is seen: before
+// it was started, where it was started since.
+func earlier(c world.Clock, begin time.Time) world.Clock {
+	if c.Mode == world.ClockRunning {
+		c.Start = c.Start.Add(-time.Since(begin))
+	}
+	return c
+}
+
 // TestStatCostsOneStop covers the code in the vDSO: files made some time after
 // the start, for which nobody has to be asked.
 func TestStatCostsOneStop(t *testing.T) {
+	ago := time.Now().Add(-10 * time.Second)
 	dir := t.TempDir()
 	made := filepath.Join(dir, "file")
 	if err := os.WriteFile(made, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	ago := time.Now().Add(-10 * time.Second)
 	old := filepath.Join(dir, "old")
 	if err := os.WriteFile(old, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -126,11 +135,7 @@ func TestStatCostsOneStop(t *testing.T) {
 				if r.Stops < 1000 || r.Stops > 1100 {
 					t.Errorf("%s: %d stops for 1000 calls", name, r.Stops)
 				}
-				earlier := c
-				if c.Mode == world.ClockRunning { // the file was there before the clock started
-					earlier.Start = c.Start.Add(-20 * time.Second)
-				}
-				everySecond(t, earlier, strings.TrimSpace(r.out))
+				everySecond(t, earlier(c, ago), strings.TrimSpace(r.out))
 				everySecond(t, c, cmd.must(t, w, prog, "files"))
 			}
 			// An old file's times are shown as they are, or as an input's.
@@ -160,6 +165,7 @@ func TestStatCostsOneStop(t *testing.T) {
 // TestStatOfTheCLibraryStopsNoMore covers the places in a C library that make the
 // call: 18,000 calls by six processes and threads.
 func TestStatOfTheCLibraryStopsNoMore(t *testing.T) {
+	begin := time.Now().Add(-10 * time.Second)
 	dir := t.TempDir()
 	made := filepath.Join(dir, "file")
 	if err := os.WriteFile(made, nil, 0o644); err != nil {
@@ -168,17 +174,14 @@ func TestStatOfTheCLibraryStopsNoMore(t *testing.T) {
 	for name, c := range clocks {
 		w := world.World{Clock: c}
 		for _, prog := range asks(t) {
-			r, err := command{dir: dir, options: Options{Start: time.Now().Add(-10 * time.Second)}}.run(t, w, prog, "many", made)
+			r, err := command{dir: dir, options: Options{Start: begin}}.run(t, w, prog, "many", made)
 			if err != nil || r.Status.ExitStatus() != 0 {
 				t.Fatalf("%s, %s: %v, %v, %s", name, prog, err, r.Status, r.err)
 			}
 			if r.Stops > 300 {
 				t.Errorf("%s, %s: %d stops", name, filepath.Base(prog), r.Stops)
 			}
-			if c.Mode == world.ClockRunning {
-				c.Start = c.Start.Add(-30 * time.Second)
-			}
-			everySecond(t, c, strings.TrimSpace(r.out))
+			everySecond(t, earlier(c, begin), strings.TrimSpace(r.out))
 		}
 	}
 }
@@ -186,6 +189,7 @@ func TestStatOfTheCLibraryStopsNoMore(t *testing.T) {
 // TestStatOfGoStopsNoMore covers the place in Go programs: 12,000 calls by eight
 // goroutines.
 func TestStatOfGoStopsNoMore(t *testing.T) {
+	begin := time.Now().Add(-10 * time.Second)
 	dir := t.TempDir()
 	made := filepath.Join(dir, "file")
 	if err := os.WriteFile(made, nil, 0o644); err != nil {
@@ -193,17 +197,14 @@ func TestStatOfGoStopsNoMore(t *testing.T) {
 	}
 	for name, c := range clocks {
 		w := world.World{Clock: c}
-		r, err := command{dir: dir, options: Options{Start: time.Now().Add(-10 * time.Second)}}.run(t, w, filepath.Join(build(t), "goask"), "stats", made)
+		r, err := command{dir: dir, options: Options{Start: begin}}.run(t, w, filepath.Join(build(t), "goask"), "stats", made)
 		if err != nil || r.Status.ExitStatus() != 0 {
 			t.Fatalf("%s: %v, %v, %s", name, err, r.Status, r.err)
 		}
 		if r.Stops > 300 {
 			t.Errorf("%s: %d stops", name, r.Stops)
 		}
-		if c.Mode == world.ClockRunning {
-			c.Start = c.Start.Add(-30 * time.Second)
-		}
-		everySecond(t, c, strings.TrimSpace(r.out))
+		everySecond(t, earlier(c, begin), strings.TrimSpace(r.out))
 	}
 }
 

@@ -97,7 +97,7 @@ static struct timespec in(double seconds) {
 static double begun;
 static void waited(const char *what, double want) {
 	double took = monotonic() - begun;
-	if (took < want - 0.02 || took > want + 8) FAIL("%s took %.3f s, not %.3f", what, took, want);
+	if (took < want - 0.02 || took > want + 60) FAIL("%s took %.3f s, not %.3f", what, took, want);
 	printf("%s waited\n", what);
 	begun = monotonic();
 }
@@ -383,7 +383,12 @@ static void ask_storm(char *self) {
 			if (i % 3 == 0) execl(self, self, "clock", NULL), _exit(1);
 			pthread_t t;
 			for (int k = 0; k < 3; k++) pthread_create(&t, NULL, forever, NULL);
-			if (i % 3 == 1 && fork() == 0) usleep(1000 * (i % 7)), kill(getppid(), SIGKILL), _exit(0);
+			pid_t me = getpid();
+			if (i % 3 == 1 && fork() == 0) {
+				usleep(1000 * (i % 7));
+				if (getppid() == me) kill(me, SIGKILL); // and not whoever takes in orphans
+				_exit(0);
+			}
 			if (i % 5 == 0) raise(SIGSTOP);
 			if (i % 7 == 0) abort();
 			usleep(1000);
@@ -392,7 +397,9 @@ static void ask_storm(char *self) {
 		if (i % 4 == 0) usleep(500), kill(p, SIGKILL);
 	}
 	for (int i = 0; i < 20; i++) usleep(10000), kill(0, SIGCONT);
-	while (wait(NULL) > 0);
+	// Again and again, for one may stop itself later.
+	for (pid_t p; (p = waitpid(-1, NULL, WNOHANG)) >= 0;)
+		if (p == 0) usleep(10000), kill(0, SIGCONT);
 	puts("calm");
 }
 
