@@ -138,12 +138,11 @@ func (g *group) outOfMemory() bool {
 // moment to see that.
 func (g *group) remove() {
 	for _, f := range g.folders {
-		for range 100 {
+		for until := time.Now().Add(lastGasp); time.Now().Before(until); time.Sleep(time.Millisecond) {
 			os.Remove(filepath.Join(f, "build"))
 			if err := os.Remove(f); err == nil || os.IsNotExist(err) {
 				break
 			}
-			time.Sleep(time.Millisecond)
 		}
 	}
 }

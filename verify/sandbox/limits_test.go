@@ -10,7 +10,7 @@ import (
 
 func TestLimits(t *testing.T) {
 	for _, l := range []Level{None, Isolated} {
-		r := Request{Level: l, Limits: Limits{File: 1 << 20, CPU: time.Second, Wall: time.Minute}}
+		r := Request{Level: l, Limits: Limits{File: 1 << 20, CPU: time.Second, Wall: 5 * time.Minute}}
 		res, said, err := shell(t, r, `head -c 2M /dev/zero >"$TMPDIR/f"; stat -c %s "$TMPDIR/f"; exec 3<&-; while :; do :; done`)
 		if err != nil || !strings.HasSuffix(said, "1048576") || res.Why != "more than 1s of processor time" {
 			t.Errorf("%s: %+v %s %v", l, res, said, err)
@@ -24,7 +24,7 @@ func TestLimits(t *testing.T) {
 
 // Where control groups can be made, they bound the run; else it is said.
 func TestMemoryAndProcesses(t *testing.T) {
-	r := Request{Limits: Limits{Memory: 64 << 20, Wall: time.Minute}}
+	r := Request{Limits: Limits{Memory: 64 << 20, Wall: 5 * time.Minute}}
 	r.World.Filesystem = "tmpfs"
 	res, said, err := shell(t, r, `head -c 200M /dev/zero | tail -c 190M | wc -c; head -c 200M /dev/zero >f`)
 	if err != nil || res.Succeeded() && len(res.Limits) == 0 {
@@ -33,7 +33,7 @@ func TestMemoryAndProcesses(t *testing.T) {
 	if len(res.Limits) == 0 && !strings.HasPrefix(res.Why, "out of memory") {
 		t.Errorf("200 MB in 64: %+v %s", res, said)
 	}
-	r = Request{Limits: Limits{Processes: 20, Wall: time.Minute}}
+	r = Request{Limits: Limits{Processes: 20, Wall: 5 * time.Minute}}
 	res, said, err = shell(t, r, `for i in $(seq 40); do sleep 7777.4 & done 2>&1; true`)
 	if err != nil || len(res.Limits) == 0 && !strings.Contains(said, "fork") {
 		t.Errorf("40 processes of 20: %+v %s %v", res, said, err)

@@ -12,7 +12,10 @@ import (
 	"github.com/reprodisk/reprodisk/internal/patherr"
 )
 
-const lastGasp = time.Second // for output that is still under way when a run has ended
+// lastGasp is how long what a run has left may be under way when it has ended:
+// its output to us, its end to the kernel. It takes a moment, on a busy machine a
+// long one.
+const lastGasp = 20 * time.Second
 
 // Run runs a command and returns when it, every process that it has started,
 // and every mount and folder of the sandbox are gone. An error is a sandbox

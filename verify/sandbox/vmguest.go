@@ -88,7 +88,7 @@ func (m *machineRun) asCaller(reply *machineReply) error {
 		return err
 	}
 	cmd := exec.Command("/proc/self/exe")
-	cmd.Args, cmd.Env, cmd.Dir, cmd.WaitDelay = []string{guestName}, []string{callerPath}, "/", time.Second
+	cmd.Args, cmd.Env, cmd.Dir, cmd.WaitDelay = []string{guestName}, []string{callerPath}, "/", time.Minute // the host may be slow to take what it says
 	cmd.Stdout, cmd.Stderr = m.Request.Stdout, m.Request.Stderr
 	cmd.ExtraFiles = []*os.File{ordersR, replyW}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(m.UID), Gid: uint32(m.GID)}}

@@ -39,7 +39,7 @@ func startDaemon(program string, args []string) (*daemon, *os.File, error) {
 	cmd.Args = append([]string{stageName, program, "--fd=3"}, args...)
 	cmd.ExtraFiles = []*os.File{listener}
 	cmd.Stdout, cmd.Stderr = &cappedWriter{to: &d.said}, &cappedWriter{to: &d.said}
-	cmd.Dir, cmd.WaitDelay = "/", time.Second
+	cmd.Dir, cmd.WaitDelay = "/", 10*time.Second
 	if mayMount() {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS}
 	}

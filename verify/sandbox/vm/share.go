@@ -109,7 +109,7 @@ func daemonArgs(ctx context.Context, program string, root bool) ([]string, error
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, program, "--help")
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = 10 * time.Second
 	help, err := cmd.CombinedOutput()
 	switch {
 	case bytes.Contains(help, []byte("--shared-dir")):
