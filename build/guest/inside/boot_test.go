@@ -102,14 +102,14 @@ func TestAJobIsDone(t *testing.T) {
 	epoch := int64(1_500_000_000)
 	path := []string{"PATH=/bin"}
 	events, err := boot(t, disk, 256, job.Job{
-		Epoch: &epoch, Seed: []byte("a seed of some bytes"), Aliases: []string{"/dev/sda", "/dev/disk/by-id/the-disk"}, Beat: 500,
+		Epoch: &epoch, Seed: []byte("a seed of some bytes"), Aliases: []string{"/dev/sda", "/dev/disk/by-id/the-disk"}, Beat: 50,
 		Mounts: []job.Mount{{Partition: 3, Type: "ext4", Target: "/", Options: "noatime"}, {Partition: 2, Type: "vfat", Target: "/boot", Options: "umask=0077"}},
 		Steps: []job.Step{
 			{Name: "remove", Remove: &job.Remove{Path: "/etc/machine-id"}},
 			{Name: "may fail", Run: &job.Run{Argv: []string{"false"}, Env: path, MayFail: true}},
 			{Name: "look", Run: &job.Run{Argv: []string{"sh", "-c", `
 				for l in /dev/sda /dev/disk/by-id/the-disk /dev/block/*:3; do readlink $l; done; uname -s; head -c 4 /proc/self/comm; echo; ls -d /sys/block/vda /run /dev/pts /dev/shm
-				cp /etc/os-release /boot
+				cp /etc/os-release /boot; busybox usleep 300000
 				[ $(busybox date +%s) -lt 1500000300 ] && [ $(busybox date +%s) -ge 1500000000 ] && echo at the time`}, Env: path}},
 			{Name: "own", Own: &job.Own{Path: "/home/alice", User: "alice", Group: "users"}},
 		},

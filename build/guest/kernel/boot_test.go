@@ -98,7 +98,7 @@ func TestAGuestStartsWithWhatIsFound(t *testing.T) {
 	judge.Must(t, "mcopy", "-i", dir+"/vfat", dir+"/file", "::/a file.text")
 
 	// Long enough for any machine; one that stands still never ends.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	defer cancel()
 	args := []string{
 		"-machine", "q35,accel=tcg", "-cpu", "max", "-m", "256", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-serial", "stdio",

@@ -125,9 +125,11 @@ func (f *fake) event(name, data string) {
 	fmt.Fprintf(f.monitor, `{"timestamp": {"seconds": 1, "microseconds": 2}, "event": %q, "data": %s}`+"\r\n", name, data)
 }
 
-func (f *fake) tell(kind job.Kind, text string) {
+func (f *fake) tell(kind job.Kind, text string) { fmt.Fprint(f.events, event(kind, text)) }
+
+func event(kind job.Kind, text string) string {
 	b, _ := json.Marshal(job.Event{Kind: kind, Step: "the step", Text: text})
-	fmt.Fprintf(f.events, "%s\n", b)
+	return string(b) + "\n"
 }
 
 // done is a guest that does its job and turns itself off.
@@ -251,15 +253,14 @@ func (f *fake) play(part string) {
 		f.tell(job.Ready, "")
 		fmt.Fprint(f.events, `{"kind":"done"`)
 	case "idle":
-		f.tell(job.Ready, "")
-		f.tell(job.Began, "")
+		fmt.Fprint(f.events, event(job.Ready, "")+event(job.Began, "")) // nothing can come between the two
 		for {
 			f.tell(job.Alive, "")
 			time.Sleep(time.Millisecond)
 		}
 	case "busy": // for longer than a guest may be idle
 		f.tell(job.Ready, "")
-		for n := range 40 {
+		for n := range 120 {
 			b, _ := json.Marshal(job.Event{Kind: job.Alive, Work: uint64(n)})
 			fmt.Fprintf(f.events, "%s\n", b)
 			time.Sleep(50 * time.Millisecond)
@@ -305,7 +306,7 @@ func faked(t testing.TB, part string) (Config, *heard) {
 	t.Cleanup(func() { disk.Close() })
 	h := &heard{}
 	return Config{
-		Program: self, Kernel: self, Arch: "x86_64", Disk: disk, Accel: TCG, Start: time.Minute, Idle: time.Minute, Console: h,
+		Program: self, Kernel: self, Arch: "x86_64", Disk: disk, Accel: TCG, Start: 5 * time.Minute, Idle: 5 * time.Minute, Console: h,
 		Event: func(e job.Event) { h.events = append(h.events, e) },
 		Warn:  func(s string) { h.warned = append(h.warned, s) },
 	}, h
@@ -389,7 +390,7 @@ func TestKVMIsGivenUpWhereNoGuestComesUp(t *testing.T) {
 	} {
 		t.Run(part, func(t *testing.T) {
 			c, h := faked(t, part)
-			c.Accel, c.Trial = Auto, time.Minute
+			c.Accel, c.Trial = Auto, 5*time.Minute
 			if part == "slow" {
 				c.Trial = time.Second
 			}
@@ -481,7 +482,7 @@ func TestWhatAGuestSaysIsTold(t *testing.T) {
 
 func TestAGuestThatWorksIsNotHung(t *testing.T) {
 	c, _ := faked(t, "busy")
-	c.Idle = time.Second // of two
+	c.Idle = 4 * time.Second // of six
 	if _, e := ending(t, t.Context(), c); e != nil {
 		t.Error(e)
 	}
@@ -574,7 +575,7 @@ func gone(t *testing.T, pid int, do func()) {
 		t.Fatal(err)
 	}
 	for {
-		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 30_000)
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 120_000)
 		if err == unix.EINTR {
 			continue
 		}

@@ -89,7 +89,7 @@ func guest(t testing.TB, wish string) (Config, *heard) {
 	h := &heard{}
 	return Config{
 		Kernel: kernel, Initrd: archive, Append: "wish=" + wish, MemMiB: 256, Accel: TCG,
-		Start: time.Minute, Idle: 20 * time.Second, Console: h,
+		Start: 10 * time.Minute, Idle: 5 * time.Minute, Console: h,
 		Event: func(e job.Event) { h.events = append(h.events, e) },
 		Warn:  func(s string) { h.warned = append(h.warned, s) },
 	}, h

@@ -19,7 +19,7 @@ func TestProbeStartsAKernelUnderKVM(t *testing.T) {
 	} {
 		t.Run(part, func(t *testing.T) {
 			c, _ := faked(t, part)
-			c.Trial = time.Minute
+			c.Trial = 5 * time.Minute
 			before := open(t)
 			got, err := Probe(t.Context(), c)
 			nothingLeft(t, before)

@@ -18,7 +18,7 @@ const maxPicture = 64 << 20
 // picture has QEMU write a picture of the screen, and puts it where it was
 // wanted.
 func (w *watch) picture() error {
-	err := w.monitor.try(3*polite, "screendump", map[string]any{"filename": screenSet.String(), "format": w.c.pictureFormat()})
+	err := w.monitor.try(20*polite, "screendump", map[string]any{"filename": screenSet.String(), "format": w.c.pictureFormat()})
 	if err != nil {
 		return fmt.Errorf("there is no picture of the guest's screen: %w", err)
 	}

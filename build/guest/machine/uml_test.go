@@ -34,7 +34,7 @@ func TestUserModeLinuxThatFailsIsTold(t *testing.T) {
 		t.Errorf("the machine ended with %v\n%s", e, h.console.String())
 	}
 	c, h = uml(t, "idle")
-	c.Idle = time.Second
+	c.Idle = 3 * time.Second
 	if _, e := ending(t, t.Context(), c); e == nil || e.Ending != Hung || e.Step != "the step" {
 		t.Errorf("the machine ended with %v\n%s", e, h.console.String())
 	}

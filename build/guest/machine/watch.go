@@ -119,7 +119,9 @@ func (w *watch) untilCause(ctx context.Context) *Error {
 			switch {
 			case f.down:
 				w.down = true
-				w.drain(polite / 4)
+				if !w.console.panic.Load() { // its last word may be on its way by the other wire
+					w.drain(2 * polite)
+				}
 				return nil
 			case w.last == nil:
 				return w.fail(f.ending, f.text)

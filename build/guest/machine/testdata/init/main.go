@@ -102,10 +102,15 @@ func port() string {
 	return ""
 }
 
-func (g *guest) tell(e job.Event) {
-	b, err := json.Marshal(e)
-	must(err)
-	g.raw(append(b, '\n'))
+// tell tells events, with nothing between them.
+func (g *guest) tell(events ...job.Event) {
+	var all []byte
+	for _, e := range events {
+		b, err := json.Marshal(e)
+		must(err)
+		all = append(append(all, b...), '\n')
+	}
+	g.raw(all)
 }
 
 func (g *guest) raw(b []byte) {
@@ -128,8 +133,7 @@ const forever = 1 << 30
 
 // grant ends the guest as it is wished.
 func (g *guest) grant(wish string) {
-	g.tell(job.Event{Kind: job.Ready})
-	g.tell(job.Event{Kind: job.Began, Step: "the step"})
+	g.tell(job.Event{Kind: job.Ready}, job.Event{Kind: job.Began, Step: "the step"})
 	switch wish {
 	case "ok":
 		g.tell(job.Event{Kind: job.Output, Step: "the step", Text: "said in the guest"})
