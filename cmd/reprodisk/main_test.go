@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -127,21 +128,48 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// signalled starts a command, waits for a file to appear, sends a signal, and
-// checks the exit status: signalled INT 130 started reprodisk verify ….
+// heard is what a command that still runs has said.
+type heard struct {
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all.Write(b)
+}
+
+func (h *heard) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.all.String()
+}
+
+// signalled starts a command, waits for a file to appear, or for a text on
+// standard error, sends a signal, and checks the exit status:
+// signalled INT 130 started reprodisk verify …, signalled INT 130 stderr:begun ….
 func signalled(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 4 {
 		ts.Fatalf("usage: signalled SIGNAL STATUS FILE COMMAND …")
 	}
 	cmd := command(ts, args[3:])
-	var stderr strings.Builder
+	var stderr heard
 	cmd.Stderr = &stderr
 	ts.Check(cmd.Start())
-	for range 1000 {
-		if matches, _ := filepath.Glob(ts.MkAbs(args[2])); len(matches) > 0 {
+	text, isText := strings.CutPrefix(args[2], "stderr:")
+	for until := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		if isText && strings.Contains(stderr.String(), text) {
 			break
 		}
-		time.Sleep(10 * time.Millisecond)
+		if matches, _ := filepath.Glob(ts.MkAbs(args[2])); !isText && len(matches) > 0 {
+			break
+		}
+		if time.Now().After(until) {
+			cmd.Process.Kill()
+			cmd.Wait()
+			ts.Fatalf("%s did not appear:\n%s", args[2], stderr.String())
+		}
 	}
 	ts.Check(cmd.Process.Signal(unix.SignalNum("SIG" + args[0])))
 	cmd.Wait()
