@@ -45,7 +45,9 @@ func inFolder(t *testing.T, files map[string]string) {
 }
 
 // leaky writes one file for each thing that a build may take from its
-// surroundings, named after the variation that has to be found for it.
+// surroundings, named after the variation that has to be found for it. What
+// follows a race could be the same twice by chance, were there not the
+// nanoseconds that the kernel has counted, proc(5).
 const leaky = `set -e
 mkdir "$out"; cd "$out"
 date -u +%s                          > time
@@ -68,7 +70,7 @@ grep MemTotal /proc/meminfo          > memory
 stat -f -c %T "$TMPDIR"              > filesystem
 stat -c %i "$TMPDIR"                 > inodes
 stat -c '%Y %X' "$OLDPWD/many/1"     > input_times
-i=0; sleep 0.02 & while kill -0 $! 2>/dev/null; do i=$((i+1)); done; echo $i > race
+i=0; sleep 0.02 & while kill -0 $! 2>/dev/null; do i=$((i+1)); done; echo $i $(cat /proc/self/schedstat) > race
 echo always                          > nothing
 "$OLDPWD/static" "$OLDPWD/many"
 `
