@@ -31,7 +31,13 @@ func Mounted(t testing.TB, fsType, image string, options ...string) (folder stri
 		options = append([]string{"ro"}, options...)
 	}
 	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(append([]string{"loop"}, options...), ","), image, folder)
-	t.Cleanup(func() { judge.Must(t, "umount", folder) })
+	t.Cleanup(func() {
+		if options[0] == "rw" {
+			judge.Unmount(t, folder)
+			return
+		}
+		judge.Must(t, "umount", folder)
+	})
 	return folder
 }
 

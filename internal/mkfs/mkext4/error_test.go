@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/reprodisk/reprodisk/internal/tree"
 )
@@ -172,12 +171,8 @@ func TestCancel(t *testing.T) {
 				break
 			}
 		}
-		start := time.Now()
 		if _, err := Write(ctx, discard{}, root, options(1<<30)); !errors.Is(err, context.Canceled) {
 			t.Errorf("%v", err)
-		}
-		if d := time.Since(start); d > 5*time.Second {
-			t.Errorf("stopped after %v", d)
 		}
 		cancel()
 	}

@@ -93,7 +93,7 @@ func TestDamagedVariantsAddUp(t *testing.T) {
 			for range rounds {
 				start := time.Now()
 				account(t, s.raw, s.damaged(rnd))
-				if d := time.Since(start); d > 5*time.Second {
+				if d := time.Since(start); d > time.Minute {
 					t.Errorf("took %v", d)
 				}
 			}

@@ -511,7 +511,8 @@ func TestToolDefaultsDifferInTimeAndSerialOnly(t *testing.T) {
 				t.Errorf("%s: other roots:\n%s", v.name, show(fs))
 			}
 		}
-		if len(roots) > 6 {
+		// Some more on a busy machine, not some for each file.
+		if len(roots) > 12 {
 			t.Errorf("%s: times that moved together are not one finding each:\n%s", v.name, show(fs))
 		}
 	}
