@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
@@ -36,6 +37,9 @@ bootLoaderInstall: [busybox, sh, -c, "busybox mkdir -p /boot/EFI/BOOT /etc; busy
 ` + umlText(t)
 	var images [2]*split.Image
 	for i := range images {
+		if i > 0 {
+			time.Sleep(2100 * time.Millisecond) // FAT's clock ticks every two seconds
+		}
 		r := guestBuild(t, dir, text, t.TempDir(), nil)
 		judge.Must(t, "e2fsck", "-fn", cut(t, r.Image, r.Layout.Root()))
 		img, err := split.Open(r.Image)

@@ -71,7 +71,7 @@ func (m machine) start(t testing.TB) string {
 			"-drive", "if=pflash,format=raw,unit=1,snapshot=off,file="+vars)
 	}
 	// Long enough for any machine; a machine that stands still never ends.
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 12*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, judge.Tool(t, "qemu-system-x86_64"), args...)
 	out, err := cmd.CombinedOutput()

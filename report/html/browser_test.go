@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -48,7 +49,7 @@ func startBrowser(t testing.TB) context.Context {
 			return
 		}
 		opts := append(chromedp.DefaultExecAllocatorOptions[:],
-			chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.ExecPath(path), chromedp.UserDataDir(dir), chromedp.WSURLReadTimeout(5*time.Minute), chromedp.NoSandbox, chromedp.DisableGPU,
 			chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		)
 		alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
@@ -80,7 +81,7 @@ func open(t testing.TB, file, fragment string, width int64) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(startBrowser(t))
 	t.Cleanup(cancel)
-	ctx, cancel = context.WithTimeout(ctx, time.Minute)
+	ctx, cancel = context.WithTimeout(ctx, 5*time.Minute)
 	t.Cleanup(cancel)
 	p := &tab{t: t, ctx: ctx}
 	note := func(list *[]string, s string) {
@@ -142,21 +143,26 @@ func (p *tab) eval(js string) string {
 func (p *tab) wait(js, want string) {
 	p.t.Helper()
 	var got string
-	for range 1000 {
+	for until := time.Now().Add(2 * time.Minute); time.Now().Before(until); time.Sleep(10 * time.Millisecond) {
 		if got = p.eval(js); got == want {
 			return
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	p.t.Fatalf("%s is %q, want %q", js, got, want)
 }
 
+// contains waits until an expression contains all that is wanted.
 func (p *tab) contains(js string, wants ...string) {
 	p.t.Helper()
-	got := p.eval(js)
-	for _, want := range wants {
-		if !strings.Contains(got, want) {
-			p.t.Errorf("%s lacks %q: %s", js, want, got)
+	for until := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
+		got := p.eval(js)
+		lacks := slices.DeleteFunc(slices.Clone(wants), func(want string) bool { return strings.Contains(got, want) })
+		switch {
+		case len(lacks) == 0:
+			return
+		case time.Now().After(until):
+			p.t.Errorf("%s lacks %q: %s", js, lacks, got)
+			return
 		}
 	}
 }
