@@ -2,6 +2,7 @@ package compare
 
 import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/probe"
+	"github.com/reprodisk/reprodisk/verify/compare/erofscmp"
 	"github.com/reprodisk/reprodisk/verify/compare/ext4cmp"
 	"github.com/reprodisk/reprodisk/verify/compare/fatcmp"
 	"github.com/reprodisk/reprodisk/verify/compare/isocmp"
@@ -19,6 +20,7 @@ var comparers = map[string]ledger.Comparer{
 	"fat":      fatcmp.Compare,
 	"squashfs": squashcmp.Compare,
 	"iso9660":  isocmp.Compare,
+	"erofs":    erofscmp.Compare,
 }
 
 // identify tells what a partition holds, and which family of formats that is.

@@ -184,28 +184,25 @@ func (s *stream) next(n int) ([]byte, error) {
 	return b, nil
 }
 
-// Metadata lists the parts of an inode beside its data: its structure, its
-// attributes, and the map to its data.
+// Metadata lists the parts of an inode beside its data and the map to it: its
+// structure and its attributes.
 func (fs *FS) Metadata(in *Inode) ([]Range, error) {
-	out := []Range{{"inode", in.Offset, in.Offset + int64(len(in.Raw))}}
-	if in.xattrs > 0 {
-		start := in.Offset + int64(len(in.Raw))
-		b, err := fs.read(start, XattrHeaderSize)
-		if err != nil {
-			return nil, err
-		}
-		entries := min(start+XattrHeaderSize+4*int64(XattrHeaderLayout.Decode(b).SharedCount), in.xattrsEnd())
-		out = append(out, Range{"xattr header", start, start + XattrHeaderSize})
-		if entries > start+XattrHeaderSize {
-			out = append(out, Range{"shared xattr ids", start + XattrHeaderSize, entries})
-		}
-		if in.xattrsEnd() > entries {
-			out = append(out, Range{"xattrs", entries, in.xattrsEnd()})
-		}
+	start := in.Offset + int64(len(in.Raw))
+	out := []Range{{"inode", in.Offset, start}}
+	if in.xattrs == 0 {
+		return out, nil
 	}
-	d, err := fs.data(in)
+	b, err := fs.read(start, XattrHeaderSize)
 	if err != nil {
 		return nil, err
 	}
-	return append(out, d.maps...), nil
+	entries := min(start+XattrHeaderSize+4*int64(XattrHeaderLayout.Decode(b).SharedCount), in.xattrsEnd())
+	for _, r := range []Range{
+		{"xattr header", start, start + XattrHeaderSize}, {"shared xattr ids", start + XattrHeaderSize, entries}, {"xattrs", entries, in.xattrsEnd()},
+	} {
+		if r.Start < r.End {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }

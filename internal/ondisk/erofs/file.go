@@ -31,6 +31,9 @@ func (f *File) Size() int64 { return f.in.Size }
 // not change the list.
 func (f *File) Extents() []Extent { return f.data.extents }
 
+// Maps lists where the map to the data lies, behind the inode.
+func (f *File) Maps() []Range { return f.data.maps }
+
 // Extent is the one that holds byte off of the data.
 func (f *File) Extent(off int64) (Extent, bool) {
 	i := f.find(off)

@@ -108,7 +108,7 @@ func (fs *FS) inode(nid uint64) (*Inode, error) {
 		in.Raw = raw
 		d := CompactInodeLayout.Decode(raw)
 		in.Mode, in.UID, in.GID, in.Links, in.Size = uint32(d.Mode), uint32(d.UID), uint32(d.GID), uint32(d.Links), int64(d.Size)
-		in.Mtime, in.Ino, in.Union, count = tree.Time{Sec: int64(fs.sb.BuildTime), Nsec: fs.sb.BuildTimeNsec}, d.Ino, d.Union, d.XattrICount
+		in.Mtime, in.Ino, in.Union, count = fs.sb.Time(), d.Ino, d.Union, d.XattrICount
 	}
 	switch in.Mode & tree.TypeMask {
 	case tree.Regular, tree.Directory, tree.Symlink, tree.Char, tree.Block, tree.FIFO, tree.Socket:
@@ -129,3 +129,16 @@ func (fs *FS) inode(nid uint64) (*Inode, error) {
 
 // xattrsEnd is where an inode and its attributes end.
 func (i *Inode) xattrsEnd() int64 { return i.Offset + int64(len(i.Raw)) + i.xattrs }
+
+// Form says in words how large the inode is, and how its data lies.
+func (i *Inode) Form() string {
+	size := "compact"
+	if i.Large {
+		size = "extended"
+	}
+	layout := map[uint16]string{
+		FlatPlain: "flat plain", CompressedFull: "compressed with a full index", FlatInline: "flat inline",
+		CompressedCompact: "compressed with a compact index", ChunkBased: "chunk-based",
+	}[i.Format&layoutMask]
+	return size + ", " + layout
+}

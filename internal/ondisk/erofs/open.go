@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
+	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
 // FS is a filesystem that is read. It is not safe for use by several goroutines
@@ -94,6 +95,11 @@ func (fs *FS) Superblock() Superblock { return fs.sb }
 
 // BlockSize is in bytes.
 func (fs *FS) BlockSize() int64 { return 1 << fs.sb.BlockBits }
+
+// Time is that of the image, which is also that of compact inodes.
+func (sb Superblock) Time() tree.Time {
+	return tree.Time{Sec: int64(sb.BuildTime), Nsec: sb.BuildTimeNsec}
+}
 
 // End is where the superblock ends, with its additional slots.
 func (sb Superblock) End() int64 {
