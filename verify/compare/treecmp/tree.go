@@ -222,6 +222,10 @@ func (c *Comparison) Walk(a, b Reader) error {
 	return c.compare("/", rootA, rootB, 0)
 }
 
+// Also compares two objects that no directory leads to, such as a filesystem's
+// own files, after Walk. The name stands for a path in what is found.
+func (c *Comparison) Also(name string, a, b *Node) error { return c.compare(name, a, b, 0) }
+
 // At is the pair of a path in which something differs; nil where nothing does.
 func (c *Comparison) At(path string) *Pair { return c.byPath[path] }
 
