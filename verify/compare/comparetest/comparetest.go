@@ -3,6 +3,7 @@ package comparetest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
@@ -85,12 +88,47 @@ type disk struct {
 
 func (d disk) NextData(off int64) (int64, int64, error) { return off, d.Size(), nil }
 
+// sparse is an image in a file, which may have holes.
+type sparse struct {
+	*os.File
+	size int64
+}
+
+func openSparse(t testing.TB, path string) sparse {
+	t.Helper()
+	f, err := os.Open(path)
+	Must(t, err)
+	t.Cleanup(func() { f.Close() })
+	st, err := f.Stat()
+	Must(t, err)
+	return sparse{f, st.Size()}
+}
+
+func (s sparse) Size() int64 { return s.size }
+
+func (s sparse) NextData(off int64) (int64, int64, error) {
+	start, err := unix.Seek(int(s.Fd()), off, unix.SEEK_DATA)
+	if errors.Is(err, unix.ENXIO) {
+		return s.size, s.size, nil
+	}
+	if err != nil {
+		return 0, 0, err
+	}
+	end, err := unix.Seek(int(s.Fd()), start, unix.SEEK_HOLE)
+	return start, end, err
+}
+
 // Bytes compares two images and returns the findings, the warnings, and how many
 // bytes differ. What the findings own must come to just that, with nothing unknown.
 func Bytes(t testing.TB, compare ledger.Comparer, a, b []byte) ([]report.Finding, []string, int64) {
 	t.Helper()
+	return Disks(t, compare, disk{bytes.NewReader(a)}, disk{bytes.NewReader(b)})
+}
+
+// Disks is Bytes for images that need not lie in memory.
+func Disks(t testing.TB, compare ledger.Comparer, da, db scan.Disk) ([]report.Finding, []string, int64) {
+	t.Helper()
 	ctx := context.Background()
-	da, db := disk{bytes.NewReader(a)}, disk{bytes.NewReader(b)}
 	found, err := scan.Compare(ctx, da, db, nil)
 	Must(t, err)
 	l := ledger.New()
@@ -121,11 +159,7 @@ func Bytes(t testing.TB, compare ledger.Comparer, a, b []byte) ([]report.Finding
 // counted by cmp as well.
 func Files(t testing.TB, compare ledger.Comparer, a, b string) []report.Finding {
 	t.Helper()
-	x, err := os.ReadFile(a)
-	Must(t, err)
-	y, err := os.ReadFile(b)
-	Must(t, err)
-	fs, warnings, differing := Bytes(t, compare, x, y)
+	fs, warnings, differing := Disks(t, compare, openSparse(t, a), openSparse(t, b))
 	for _, w := range warnings {
 		t.Errorf("warning: %s", w)
 	}
