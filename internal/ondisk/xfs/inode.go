@@ -158,3 +158,16 @@ func (fs *FS) Target(in *Inode) (string, error) {
 	}
 	return string(out), nil
 }
+
+// Places is what an inode says about where its content lies, in a form that is
+// only good for comparing it with another's.
+func (in *Inode) Places() string {
+	if in.Format != formatExtents && in.Format != formatBtree {
+		return ""
+	}
+	b := in.fork(DataFork)
+	if in.Format == formatExtents {
+		b = b[:min(uint64(len(b)), 16*min(in.extentCount(DataFork), uint64(len(b))))]
+	}
+	return string(b)
+}

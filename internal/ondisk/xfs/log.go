@@ -20,8 +20,7 @@ func (fs *FS) Dirty() (bool, error) {
 	if start < 0 || length > maxLog {
 		return false, nil
 	}
-	var last logHeader
-	at := int64(-1)
+	last, at := uint64(0), int64(-1) // h_lsn of the newest record, and its place
 	for off := int64(0); off < length; off += logChunk {
 		b, err := fs.read(start+off, min(logChunk, length-off))
 		if err != nil {
@@ -31,23 +30,27 @@ func (fs *FS) Dirty() (bool, error) {
 			if be.Uint32(b) != logMagic {
 				continue
 			}
-			if h := logLayout.Decode(b); at < 0 || h.LSN > last.LSN {
-				last, at = h, start+off+min(logChunk, length-off)-int64(len(b))
+			if lsn := be.Uint64(b[16:]); at < 0 || lsn > last {
+				last, at = lsn, start+off+min(logChunk, length-off)-int64(len(b))
 			}
 		}
 	}
 	if at < 0 {
 		return false, nil // of zeros
 	}
-	headers := int64(1)
-	if last.Version&2 != 0 && last.Size > headerCycle && last.Size <= maxRecord {
-		headers = (int64(last.Size) + headerCycle - 1) / headerCycle
-	}
-	// The record may go on at the log's start.
-	op := start + (at-start+headers*logSector)%length
-	b, err := fs.read(op, logSector)
+	b, err := fs.read(at, logSector)
 	if err != nil {
 		return false, err
 	}
-	return last.NumLogOps != 1 || b[opFlags]&unmountFlag == 0, nil
+	record := logLayout.Decode(b)
+	headers := int64(1)
+	if record.Version&2 != 0 && record.Size > headerCycle && record.Size <= maxRecord {
+		headers = (int64(record.Size) + headerCycle - 1) / headerCycle
+	}
+	// The record may go on at the log's start.
+	op := start + (at-start+headers*logSector)%length
+	if b, err = fs.read(op, logSector); err != nil {
+		return false, err
+	}
+	return record.NumLogOps != 1 || b[opFlags]&unmountFlag == 0, nil
 }

@@ -1,6 +1,7 @@
 package xfs
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
@@ -52,6 +53,10 @@ type Units struct {
 		in   *Inode
 		list []Extent
 	}
+	attrs struct {
+		ino  uint64
+		list []Attribute
+	}
 }
 
 // Units returns what tells parts of structures apart.
@@ -78,6 +83,23 @@ func (u *Units) At(r Region, off int64) (Part, error) {
 	return p, nil
 }
 
+// Around lists all parts of the structure in a region that holds the byte at
+// off, as far as they lie in one piece with it.
+func (u *Units) Around(r Region, off int64) ([]Part, error) {
+	if _, err := u.At(r, off); err != nil {
+		return nil, err
+	}
+	out := make([]Part, 0, len(u.now.parts))
+	for _, p := range u.now.parts {
+		p.Start = max(p.Start+u.now.shift, u.now.start)
+		p.End = min(p.End+u.now.shift, u.now.end)
+		if p.Start < p.End {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
+
 // load reads the structure around a byte.
 func (u *Units) load(r Region, off int64) error {
 	fs := u.fs
@@ -102,7 +124,7 @@ func (u *Units) load(r Region, off int64) error {
 	if err != nil {
 		return err
 	}
-	p := &parts{size: len(b)}
+	p := &parts{size: len(b), list: u.now.parts[:0]}
 	switch r.Kind {
 	case Super:
 		p.structure, p.index = "superblock", ""
@@ -139,7 +161,13 @@ func (u *Units) load(r Region, off int64) error {
 		}
 	case AttrBlock:
 		p.structure, p.ino = "attributes", r.Ino
-		p.attributes(b)
+		about := ""
+		if be.Uint32(b) == remoteMagic {
+			if about, err = u.valueOf(r.Ino, uint64(r.Off+start-r.Start)>>fs.SB.BlockLog); err != nil {
+				return err
+			}
+		}
+		p.attributes(b, about)
 	case TargetBlock:
 		p.structure, p.ino = "symlink block", r.Ino
 		n := len(b)
@@ -158,6 +186,27 @@ func (u *Units) load(r Region, off int64) error {
 	p.to(len(b), SlackField, "")
 	u.now = unit{r, start, end, start, p.list}
 	return nil
+}
+
+// valueOf is the name of the attribute of which a block of its own holds the
+// value.
+func (u *Units) valueOf(ino, block uint64) (string, error) {
+	if u.attrs.ino != ino {
+		u.attrs.ino, u.attrs.list = ino, nil
+		in, err := u.fs.ReadInode(ino)
+		if err == nil {
+			u.attrs.list, err = u.fs.Xattrs(in)
+		}
+		if _, damaged := err.(*Error); err != nil && !damaged {
+			return "", err
+		}
+	}
+	for _, x := range u.attrs.list {
+		if block >= x.First && block < x.Behind {
+			return x.Name, nil
+		}
+	}
+	return "", nil
 }
 
 const logSector = 512 // BBSIZE: the log's unit, in bytes
@@ -182,7 +231,7 @@ func (u *Units) loadDir(r Region, off int64) error {
 	at := r.Off + off - r.Start // in the fork
 	first := at / size * size
 	start, end := max(r.Start, off-(at-first)), min(r.End, off+size-(at-first))
-	p := &parts{size: int(size), structure: "directory", ino: r.Ino}
+	p := &parts{size: int(size), structure: "directory", ino: r.Ino, list: u.now.parts[:0]}
 	if u.file.in != nil {
 		b, _, err := fs.dirBlock(u.file.in, u.file.list, uint64(first)>>fs.SB.BlockLog)
 		if _, damaged := err.(*Error); err != nil && !damaged {
@@ -248,4 +297,21 @@ func (p *parts) treeBlock(b []byte, t agTree) {
 	p.to(header+n*t.key, RecordsField, "")
 	p.to(header+most*t.key, SlackField, "")
 	p.to(header+most*t.key+n*4, RecordsField, "")
+}
+
+// Show renders a part's bytes for a person.
+func (p Part) Show(raw []byte) string {
+	switch {
+	case p.Kind == field.Text:
+		return field.ShowText(raw)
+	case p.Kind == field.UUID && len(raw) == 16:
+		return field.ShowUUID(raw)
+	case p.Kind == field.Uint && len(raw) <= 8:
+		var v uint64
+		for _, b := range raw {
+			v = v<<8 | uint64(b)
+		}
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf("0x%x", raw)
 }

@@ -144,11 +144,12 @@ func (p *parts) directory(b []byte) {
 	}
 }
 
-// attributes tells apart what is in a block of an attribute fork.
-func (p *parts) attributes(b []byte) {
+// attributes tells apart what is in a block of an attribute fork; about is the
+// attribute of which it holds the value.
+func (p *parts) attributes(b []byte, about string) {
 	if be.Uint32(b) == remoteMagic {
 		p.layout(0, remoteLayout.Fields())
-		p.to(remoteHeaderSize+int(min(be.Uint32(b[8:]), uint32(len(b)))), ValueField, "")
+		p.to(remoteHeaderSize+int(min(be.Uint32(b[8:]), uint32(len(b)))), ValueField, about)
 		return
 	}
 	switch be.Uint16(b[8:]) {

@@ -6,6 +6,9 @@ type Attribute struct {
 	Name   string
 	Value  []byte
 	Offset int64 // of the attribute in the filesystem, in bytes
+	// Where the value lies in blocks of its own: the first of them in the fork,
+	// and the one behind them.
+	First, Behind uint64
 }
 
 const (
@@ -62,16 +65,19 @@ func (fs *FS) Xattrs(in *Inode) ([]Attribute, error) {
 				if x.flags&attrIncomplete != 0 {
 					continue
 				}
-				value := x.value
+				a := Attribute{Name: attrName(x.flags, x.name), Value: x.value, Offset: at + int64(x.at)}
 				if x.remote {
-					if value, err = fs.remoteValue(in, list, x); err != nil {
+					if a.Value, err = fs.remoteValue(in, list, x); err != nil {
 						return nil, err
 					}
+					room := int(fs.SB.BlockSize) - remoteHeaderSize
+					a.First = uint64(x.block)
+					a.Behind = a.First + uint64((len(a.Value)+room-1)/room)
 				}
-				if left -= len(value); left < 0 {
+				if left -= len(a.Value); left < 0 {
 					return nil, wrong(in.Offset, "the attributes of inode %d are too long", in.Ino)
 				}
-				out = append(out, Attribute{attrName(x.flags, x.name), value, at + int64(x.at)})
+				out = append(out, a)
 			}
 		}
 	}
@@ -124,7 +130,7 @@ func decodeShortAttrs(b []byte, off int64) (s shortAttrs, err error) {
 		if end > len(b) {
 			return s, wrong(off+int64(at), "an attribute of %d bytes", end-at)
 		}
-		s.list = append(s.list, Attribute{attrName(b[at+2], b[name:value]), b[value:end], off + int64(at)})
+		s.list = append(s.list, Attribute{Name: attrName(b[at+2], b[name:value]), Value: b[value:end], Offset: off + int64(at)})
 		s.ends = append(s.ends, end)
 		at = end
 	}
