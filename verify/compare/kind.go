@@ -8,6 +8,7 @@ import (
 	"github.com/reprodisk/reprodisk/verify/compare/isocmp"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 	"github.com/reprodisk/reprodisk/verify/compare/squashcmp"
+	"github.com/reprodisk/reprodisk/verify/compare/xfscmp"
 )
 
 // kind is what a partition holds, as blkid prints it.
@@ -21,6 +22,7 @@ var comparers = map[string]ledger.Comparer{
 	"squashfs": squashcmp.Compare,
 	"iso9660":  isocmp.Compare,
 	"erofs":    erofscmp.Compare,
+	"xfs":      xfscmp.Compare,
 }
 
 // identify tells what a partition holds, and which family of formats that is.

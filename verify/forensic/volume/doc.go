@@ -1,4 +1,4 @@
-// Package volume reads any filesystem that the comparers know (ext2, ext3,
+// Package volume reads filesystems that the comparers know (ext2, ext3,
 // ext4, FAT, squashfs, ISO 9660) as one kind of tree: objects with their
 // metadata in the order of their paths, where their content lies, and the
 // content itself.

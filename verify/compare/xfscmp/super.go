@@ -1,0 +1,84 @@
+package xfscmp
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/reprodisk/reprodisk/internal/ondisk/field"
+	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
+)
+
+// counts are fields of the superblock that count what the trees hold.
+var counts = []string{"sb_icount", "sb_ifree", "sb_fdblocks", "sb_frextents"}
+
+// named are fields of the superblock that have no say in where things lie.
+var named = []string{
+	"sb_uuid", "sb_meta_uuid", "sb_fname", "sb_crc", "sb_lsn", "sb_icount", "sb_ifree", "sb_fdblocks", "sb_frextents",
+	"sb_qflags", "sb_flags", "sb_imax_pct", "sb_unit", "sb_width", "sb_logsunit", "sb_pad", "sb_inprogress",
+}
+
+// compareSuper enters the fields that differ between the superblocks.
+func (c *comparison) compareSuper() {
+	for _, f := range xfs.SuperblockLayout.Fields() {
+		a, b := f.Slice(c.a.raw), f.Slice(c.b.raw)
+		if bytes.Equal(a, b) {
+			continue
+		}
+		x := c.Enter("superblock", f.Name, "", aboutSuper(f.Name))
+		x.Whole = true
+		x.A, x.B = showField(f, a), showField(f, b)
+		x.At(c.Sides.A.Base+int64(f.Offset), int64(f.Length))
+		c.super[f.Name] = x
+		if !slices.Contains(named, f.Name) {
+			c.options = append(c.options, x)
+		}
+	}
+	for name, from := range superFollows {
+		if x := c.super[name]; x != nil {
+			for _, other := range from {
+				x.Follows(c.super[other])
+			}
+		}
+	}
+}
+
+func showField(f field.Field, raw []byte) string {
+	if f.Kind == field.Text {
+		return field.ShowText(raw)
+	}
+	return f.Show(raw)
+}
+
+// linkSuper says what the superblock's counts and checksum follow from, once
+// the trees are compared.
+func (c *comparison) linkSuper() {
+	shape := c.shape()
+	for _, name := range counts {
+		if x := c.super[name]; x != nil {
+			x.Follows(shape...)
+		}
+	}
+	if x := c.super["sb_lsn"]; x != nil {
+		x.Follows(c.Roots...)
+	}
+	if x := c.super["sb_crc"]; x != nil {
+		for _, f := range xfs.SuperblockLayout.Fields() {
+			x.Follows(c.super[f.Name])
+		}
+	}
+}
+
+// everything lists what the log's content follows from.
+func (c *comparison) everything() []*ledger.Finding {
+	if c.whole != nil {
+		return []*ledger.Finding{c.whole}
+	}
+	out := slices.Clone(c.Roots)
+	for _, f := range xfs.SuperblockLayout.Fields() {
+		if x := c.super[f.Name]; x != nil {
+			out = append(out, x)
+		}
+	}
+	return out
+}
