@@ -39,7 +39,7 @@ func runWithin(t *testing.T, script string) string {
 		t.Fatal(err)
 	}
 	cmd.Args[4] = self
-	cmd.Env = append(os.Environ(), "SANDBOX_TEST_WITHIN="+t.TempDir(), "SANDBOX_TEST_SCRIPT="+saysWho)
+	cmd.Env = append(os.Environ(), "SANDBOX_TEST_WITHIN="+t.TempDir(), "SANDBOX_TEST_SCRIPT="+saysWho, "SANDBOX_TEST_ROOT="+t.TempDir())
 	b, err := cmd.CombinedOutput()
 	for line := range strings.Lines(string(b)) {
 		if strings.HasPrefix(line, "REFUSED ") || strings.HasPrefix(line, "SAID ") {
@@ -68,9 +68,9 @@ func TestRestrictedMachines(t *testing.T) {
 		return
 	}
 	for script, want := range map[string]string{
-		`exec unshare -m sh -c 'mount -t tmpfs none /proc/fs; exec "$@"' sh "$@"`:                                                                                                          "SAID 0 within 1 refused",
-		`d=$(mktemp -d); exec unshare -m sh -c 'mount --rbind / '$d'; exec chroot '$d' "$@"' sh "$@"`:                                                                                      "SAID 0 within 1 refused",
-		`d=$(mktemp -d); exec unshare -m sh -c 'for i in bin dev etc lib lib64 proc sys tmp usr var; do mkdir -p '$d'/$i; mount --rbind /$i '$d'/$i; done; exec chroot '$d' "$@"' sh "$@"`: "REFUSED sandbox isolated: cannot change the root: not possible in a chroot",
+		`exec unshare -m sh -c 'mount -t tmpfs none /proc/fs; exec "$@"' sh "$@"`:                                                                                                                  "SAID 0 within 1 refused",
+		`d="$SANDBOX_TEST_ROOT"; exec unshare -m sh -c 'mount --rbind / '$d'; exec chroot '$d' "$@"' sh "$@"`:                                                                                      "SAID 0 within 1 refused",
+		`d="$SANDBOX_TEST_ROOT"; exec unshare -m sh -c 'for i in bin dev etc lib lib64 proc sys tmp usr var; do mkdir -p '$d'/$i; mount --rbind /$i '$d'/$i; done; exec chroot '$d' "$@"' sh "$@"`: "REFUSED sandbox isolated: cannot change the root: not possible in a chroot",
 	} {
 		if got := runWithin(t, script); !strings.HasPrefix(got, want) {
 			t.Errorf("%s\nsays %q\nwant %q", script, got, want)

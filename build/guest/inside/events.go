@@ -23,7 +23,7 @@ const (
 	// once; after that it goes on without it, and keeps what fits in backlog.
 	hostLimit = time.Minute
 	// farewell is how long it waits for it with the last event.
-	farewell = 10 * time.Second
+	farewell = time.Minute
 	// backlog bounds the events that nobody has read, in bytes.
 	backlog = 1 << 20
 	// portLimit is how long a port may take to appear after its driver.

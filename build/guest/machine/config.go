@@ -106,7 +106,7 @@ func (c Config) complete() (Config, error) {
 	c.Accel = cmp.Or(c.Accel, Auto)
 	c.MemMiB, c.CPUs = cmp.Or(c.MemMiB, 1024), cmp.Or(c.CPUs, 1)
 	c.Idle, c.Start, c.Trial = cmp.Or(c.Idle, 2*time.Minute), cmp.Or(c.Start, 2*time.Minute), cmp.Or(c.Trial, 10*time.Second)
-	c.grace = cmp.Or(c.grace, 10*time.Second)
+	c.grace = cmp.Or(c.grace, time.Minute)
 	arch, ok := arches[c.Arch]
 	switch {
 	case !ok || arch == "":
