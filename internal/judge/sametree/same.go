@@ -30,6 +30,11 @@ func Mounted(t testing.TB, fsType, image string, options ...string) (folder stri
 	if len(options) == 0 || options[0] != "rw" {
 		options = append([]string{"ro"}, options...)
 	}
+	if fsType == "xfs" {
+		// The kernel takes no UUID twice, and another mount namespace may still hold
+		// an image that was unmounted before.
+		options = append(options, "nouuid")
+	}
 	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(append([]string{"loop"}, options...), ","), image, folder)
 	t.Cleanup(func() {
 		if options[0] == "rw" {
