@@ -2,6 +2,7 @@ package compare
 
 import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/probe"
+	"github.com/reprodisk/reprodisk/verify/compare/btrfscmp"
 	"github.com/reprodisk/reprodisk/verify/compare/erofscmp"
 	"github.com/reprodisk/reprodisk/verify/compare/ext4cmp"
 	"github.com/reprodisk/reprodisk/verify/compare/fatcmp"
@@ -20,6 +21,7 @@ var comparers = map[string]ledger.Comparer{
 	"ext":      ext4cmp.Compare,
 	"fat":      fatcmp.Compare,
 	"squashfs": squashcmp.Compare,
+	"btrfs":    btrfscmp.Compare,
 	"iso9660":  isocmp.Compare,
 	"erofs":    erofscmp.Compare,
 	"xfs":      xfscmp.Compare,

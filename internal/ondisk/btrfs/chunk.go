@@ -23,6 +23,10 @@ type Place struct {
 	*Mapping
 }
 
+// maxLogical is above any logical address that is met: what is added to it does
+// not overflow.
+const maxLogical = 1 << 62
+
 // decodeChunk reads a chunk's item. It lies at byte off of the volume.
 func (fs *FS) decodeChunk(key Key, b []byte, off int64) (*Mapping, error) {
 	if len(b) < ChunkLayout.Size() {
@@ -34,7 +38,7 @@ func (fs *FS) decodeChunk(key Key, b []byte, off int64) (*Mapping, error) {
 	switch {
 	case n == 0 || len(b) != ChunkLayout.Size()+n*StripeLayout.Size():
 		return nil, wrong(off, "a chunk of %d bytes with %d stripes", len(b), n)
-	case m.Length == 0 || m.Logical+m.Length < m.Logical || m.Length > 1<<56:
+	case m.Length == 0 || m.Logical > maxLogical || m.Length > 1<<56:
 		return nil, wrong(off, "a chunk of %d bytes at %d", m.Length, m.Logical)
 	}
 	for i := range n {

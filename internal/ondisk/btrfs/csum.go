@@ -53,9 +53,9 @@ func CsumLength(kind uint16) int {
 	return csums[kind].size
 }
 
-// sealed tells whether a structure that begins with its checksum's field has
+// Sealed tells whether a structure that begins with its checksum's field has
 // the right one.
-func sealed(kind uint16, b []byte) bool {
+func Sealed(kind uint16, b []byte) bool {
 	return string(Sum(kind, b[CsumSize:])) == string(b[:CsumLength(kind)])
 }
 

@@ -53,7 +53,7 @@ func (fs *FS) DecodeExtent(r Record) (*Extent, error) {
 	e.Hole = e.DiskBytenr == 0 || h.Type == ExtentPrealloc
 	if e.DiskBytenr != 0 {
 		if e.FileExtentItem.Offset > h.RAMBytes || e.NumBytes > h.RAMBytes-e.FileExtentItem.Offset ||
-			e.DiskNumBytes > 1<<56 || h.Compression == 0 && h.RAMBytes > e.DiskNumBytes {
+			e.DiskNumBytes > 1<<56 || e.DiskBytenr > maxLogical || h.Compression == 0 && h.RAMBytes > e.DiskNumBytes {
 			return nil, wrong(off, "an extent takes %d bytes at %d of one of %d, which is stored in %d", e.NumBytes, e.FileExtentItem.Offset, h.RAMBytes, e.DiskNumBytes)
 		}
 	}

@@ -126,7 +126,7 @@ func (fs *FS) readNode(logical uint64, off int64) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.Sealed = sealed(fs.SB.CsumType, raw)
+	n.Sealed = Sealed(fs.SB.CsumType, raw)
 	return n, nil
 }
 

@@ -359,6 +359,7 @@ var le = binary.LittleEndian
 
 // The layouts name the structures' bytes.
 var (
+	TimespecLayout        = field.MustOf[Timespec](le)
 	RootRefLayout         = field.MustOf[RootRef](le)
 	FreeSpaceHeaderLayout = field.MustOf[FreeSpaceHeader](le)
 	TreeBlockInfoLayout   = field.MustOf[TreeBlockInfo](le)
