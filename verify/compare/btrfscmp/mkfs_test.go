@@ -75,7 +75,7 @@ func TestOtherOptionsOfMkfs(t *testing.T) {
 // TestWhatTheKernelChanged: subvolumes, snapshots and compressed files.
 func TestWhatTheKernelChanged(t *testing.T) {
 	judge.Root(t)
-	image := made(t, "-U", uuid)
+	image := made(t)
 	t.Run("fill", func(t *testing.T) {
 		folder := sametree.Mounted(t, "btrfs", image, "rw,compress-force=zstd")
 		judge.Must(t, "btrfs", "subvolume", "create", filepath.Join(folder, "sub"))
