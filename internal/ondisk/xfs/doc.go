@@ -9,7 +9,8 @@
 //
 // Data runs one way, a file each:
 //
-//   - struct.go, structag.go, structfile.go: the structures, declared once;
+//   - struct.go, structag.go, structfile.go, header.go: the structures, declared
+//     once, and those that each group begins with;
 //   - open.go, inode.go, extent.go: the superblock, inodes, and where what
 //     they hold lies;
 //   - dir.go, xattr.go, file.go: what they hold;

@@ -110,7 +110,7 @@ func TestDamagedFilesystems(t *testing.T) {
 	blocks := small.Blocks()
 	slices.Sort(blocks)
 	r := rand.New(rand.NewPCG(1, 2))
-	rounds := 150
+	rounds := 90
 	if testing.Short() {
 		rounds = 50
 	}

@@ -24,7 +24,7 @@ import (
 func TestRealFilesystems(t *testing.T) {
 	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) {
-			image := filled(t, 128<<20, 800, v.args...)
+			image := filled(t, 64<<20, 600, v.args...)
 			fs := open(t, image)
 			t.Run("tree", func(t *testing.T) { sameAsMounted(t, fs, sametree.Mounted(t, "xfs", image)) })
 			t.Run("blocks", func(t *testing.T) { sameAsDebugger(t, fs, image) })
@@ -88,7 +88,7 @@ func sameAsMounted(t *testing.T, fs *FS, folder string) {
 		}
 	}
 	walk("", fs.SB.RootIno)
-	if paths < 800 {
+	if paths < 600 {
 		t.Errorf("only %d paths", paths)
 	}
 }
