@@ -54,6 +54,7 @@ var tools = map[string][]string{
 	"fat":      {"mkfs.vfat", "mkfs.fat", "mkfs.msdos", "mkdosfs", "mformat", "mlabel", "mcopy", "mmd", "fatlabel"},
 	"gpt":      {"sgdisk", "sfdisk", "parted", "gdisk", "cgpt", "genimage", "systemd-repart"},
 	"mbr":      {"sfdisk", "parted", "fdisk", "sgdisk", "genimage", "grub-install", "grub-bios-setup"},
+	"xfs":      {"mkfs.xfs", "xfs_admin", "xfs_repair"},
 	"squashfs": {"mksquashfs", "sqfstar", "gensquashfs", "tar2sqfs"},
 	"iso9660":  {"xorriso", "xorrisofs", "genisoimage", "mkisofs", "grub-mkrescue"},
 	"gz":       {"gzip", "pigz"},
@@ -65,9 +66,9 @@ var tools = map[string][]string{
 func options(f *report.Finding) []string {
 	var out []string
 	switch {
-	case f.Field == "s_uuid" || f.Field == "BS_VolID":
+	case f.Field == "s_uuid" || f.Field == "sb_uuid" || f.Field == "BS_VolID":
 		out = []string{"rootFSUID"}
-	case f.Field == "s_volume_name" || f.Field == "BS_VolLab":
+	case f.Field == "s_volume_name" || f.Field == "sb_fname" || f.Field == "BS_VolLab":
 		out = []string{"label"}
 	case f.Field == "UniquePartitionGUID":
 		out = []string{"rootGPUID"}
@@ -83,7 +84,7 @@ func options(f *report.Finding) []string {
 		out = append(out, "deterministic")
 	}
 	switch f.Format {
-	case "ext4", "fat", "squashfs":
+	case "ext4", "fat", "squashfs", "xfs":
 		out = append(out, "fsType")
 	case "gpt", "mbr":
 		out = append(out, "partitionTableType")

@@ -13,6 +13,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs/xfstest"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/comparetest"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
 // filled is a filesystem with one of everything that the kernel has put there.
@@ -37,15 +38,18 @@ type image struct {
 
 func edited(t *testing.T, b []byte) *image {
 	t.Helper()
-	b = slices.Clone(b)
-	r := disk(b)
-	fs, err := xfs.Open(r, int64(len(b)))
+	fs, err := xfs.Open(disk(b), int64(len(b)))
 	comparetest.Must(t, err)
 	regions, problems, err := fs.Regions()
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
-	return &image{t, b, fs, regions}
+	return &image{t, slices.Clone(b), fs, regions}
+}
+
+// another is an image like m before its changes.
+func (m *image) another(t *testing.T, b []byte) *image {
+	return &image{t, slices.Clone(b), m.fs, m.regions}
 }
 
 type disk []byte
@@ -200,6 +204,10 @@ func super(change func(s *xfs.Superblock)) func(*image) {
 // compares it in both directions.
 func TestOnePlantedDifferenceIsOneRoot(t *testing.T) {
 	good := filled(t)
+	if fs, warnings, _ := comparetest.Bytes(t, Compare, good, slices.Clone(good)); len(fs) > 0 || len(warnings) > 0 {
+		t.Errorf("%q, %s", warnings, comparetest.Show(fs))
+	}
+	first := edited(t, good)
 	for _, c := range []struct {
 		name  string
 		plant func(*image)
@@ -299,7 +307,7 @@ func TestOnePlantedDifferenceIsOneRoot(t *testing.T) {
 		{"sequence", flip(xfs.TreeBlock, "finobt", "bb_lsn"), "log/lsn", report.Residue, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			m := edited(t, good)
+			m := first.another(t, good)
 			c.plant(m)
 			for _, x := range [][2][]byte{{good, m.b}, {m.b, good}} {
 				fs, warnings, differing := comparetest.Bytes(t, Compare, x[0], x[1])
@@ -312,9 +320,23 @@ func TestOnePlantedDifferenceIsOneRoot(t *testing.T) {
 	}
 }
 
-func TestEqualFilesystemsHaveNoFindings(t *testing.T) {
+// TestElsewhereOnTheDisk compares two volumes that begin at other places: by
+// what they mean alone.
+func TestElsewhereOnTheDisk(t *testing.T) {
 	good := filled(t)
-	if fs, warnings, _ := comparetest.Bytes(t, Compare, good, slices.Clone(good)); len(fs) > 0 || len(warnings) > 0 {
-		t.Errorf("%q, %s", warnings, comparetest.Show(fs))
+	m := edited(t, good)
+	core(func(c *xfs.Core) { c.UID = 1001 }, "files", "large")(m)
+	in(xfs.Data, "", "", "files", "sparse")(m)
+	core(func(c *xfs.Core) { c.NBlocks ^= 1 }, "files", "empty")(m) // which means nothing
+	l := ledger.New()
+	res, err := Compare(t.Context(), l, ledger.Pair{
+		A: ledger.Side{R: disk(good), Size: int64(len(good)), Base: 1 << 20},
+		B: ledger.Side{R: disk(m.b), Size: int64(len(m.b)), Base: 2 << 20},
+	})
+	comparetest.Must(t, err)
+	fs := l.Findings()
+	comparetest.WantRoots(t, fs, "p0/xfs/inode/di_uid:/files/large", "p0/xfs/data/content:/files/sparse")
+	if len(fs) != 2 || len(res.Warnings) > 0 || fs[0].Ranges[0].Offset < 1<<20+m.inode("files", "large").Offset {
+		t.Errorf("%q\n%s", res.Warnings, comparetest.Show(fs))
 	}
 }

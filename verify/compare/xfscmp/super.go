@@ -47,7 +47,11 @@ func showField(f field.Field, raw []byte) string {
 	if f.Kind == field.Text {
 		return field.ShowText(raw)
 	}
-	return f.Show(raw)
+	v := f.Show(raw)
+	if names := xfs.FeatureNames(f.Name, raw); names != "" {
+		v += " (" + names + ")"
+	}
+	return v
 }
 
 // linkSuper says what the superblock's counts and checksum follow from, once
