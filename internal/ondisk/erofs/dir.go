@@ -83,6 +83,9 @@ func (fs *FS) Readlink(in *Inode) (string, error) {
 	if in.Size > maxTarget {
 		return "", wrong(in.Offset, "a symbolic link of %d bytes", in.Size)
 	}
+	if fs.small -= in.Size; fs.small < 0 {
+		return "", wrong(in.Offset, "inodes share their targets so often that they are damaged")
+	}
 	f, err := fs.OpenFile(in)
 	if err != nil {
 		return "", err

@@ -106,14 +106,21 @@ func (f *File) fragment(p []byte, off int64) error {
 func (f *File) load(i int) error {
 	e := f.data.extents[i]
 	f.now = -1
+	if f.fs.work -= e.Length + e.Size; f.fs.work < 0 {
+		return wrong(f.in.Offset, "inodes share what they are packed into so often that not all is unpacked")
+	}
 	f.hold, f.raw = room(f.hold, e.Length), room(f.raw, e.Size)
 	if err := f.fs.readAt(f.raw, e.Start); err != nil {
 		return err
 	}
 	if e.Form == Rotated {
 		rotate(f.hold, f.raw, int(e.Offset&(f.fs.BlockSize()-1)), int(f.fs.BlockSize()))
-	} else if err := f.fs.unpacker.unpack(f.hold, f.raw, e.Algorithm, e.Partial); err != nil {
-		return wrong(e.Start, "%d packed bytes of %s: %v", e.Size, AlgorithmName(e.Algorithm), err)
+	} else {
+		n, err := f.fs.unpacker.unpack(f.hold, f.raw, e.Algorithm, e.Partial)
+		f.fs.work -= int64(n)
+		if err != nil {
+			return wrong(e.Start, "%d packed bytes of %s: %v", e.Size, AlgorithmName(e.Algorithm), err)
+		}
 	}
 	f.now = i
 	return nil

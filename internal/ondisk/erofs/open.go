@@ -18,6 +18,8 @@ type FS struct {
 	prefixEnd int64    // where they end
 	packed    *File    // the inode that holds fragments; nil for none
 	entries   int64    // of indexes that may still be read
+	small     int64    // bytes of shared attributes and targets that may still be read
+	work      int64    // bytes that may still be unpacked
 	unpacker  unpacker
 }
 
@@ -57,6 +59,9 @@ func Open(r io.ReaderAt, size int64) (*FS, error) {
 	// times: more is only wanted where inodes share their indexes, which is
 	// damage.
 	fs := &FS{r: r, size: size, sb: sb, entries: 1<<20 + 4*size}
+	// The same for what many inodes may refer to, and for extents that are
+	// unpacked for the sake of a few bytes.
+	fs.small, fs.work = 256<<20+16*size, 1<<30+128*size
 	fs.unpacker.padded = sb.FeatureIncompat&FeatureZeroPadding != 0
 	if sb.FeatureIncompat&FeatureFragments != 0 && sb.PackedNID != 0 {
 		in, err := fs.inode(sb.PackedNID)

@@ -21,10 +21,11 @@ type unpacker struct {
 
 var errShort = errors.New("it holds too little")
 
-// unpack fills dst with the front of what src holds. The libraries are told how
-// much they may unpack and allocate; should one of them panic at damaged bytes,
-// that is one more way of saying so.
-func (u *unpacker) unpack(dst, src []byte, algorithm int, partial bool) (err error) {
+// unpack fills dst with the front of what src holds, and tells how many bytes it
+// has unpacked beyond that. The libraries are told how much they may unpack and
+// allocate; should one of them panic at damaged bytes, that is one more way of
+// saying so.
+func (u *unpacker) unpack(dst, src []byte, algorithm int, partial bool) (beyond int, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("damaged: %v", p)
@@ -32,7 +33,7 @@ func (u *unpacker) unpack(dst, src []byte, algorithm int, partial bool) (err err
 	}()
 	if algorithm != LZ4 || u.padded {
 		if src = bytes.TrimLeft(src, "\x00"); len(src) == 0 {
-			return errors.New("it is all zeros")
+			return 0, errors.New("it is all zeros")
 		}
 	}
 	switch algorithm {
@@ -46,15 +47,15 @@ func (u *unpacker) unpack(dst, src []byte, algorithm int, partial bool) (err err
 		if err == nil && n < len(dst) {
 			err = errShort
 		}
-		return err
+		return 0, err
 	case LZMA:
-		return unpackLZMA(dst, src)
+		return 0, unpackLZMA(dst, src)
 	case DEFLATE:
-		return fill(dst, flate.NewReader(bytes.NewReader(src)))
+		return 0, fill(dst, flate.NewReader(bytes.NewReader(src)))
 	case ZSTD:
 		return u.unpackZstd(dst, src)
 	}
-	return fmt.Errorf("%s is not read", AlgorithmName(algorithm))
+	return 0, fmt.Errorf("%s is not read", AlgorithmName(algorithm))
 }
 
 func fill(dst []byte, r io.Reader) error {
@@ -86,21 +87,21 @@ func unpackLZMA(dst, src []byte) error {
 // (Z_EROFS_ZSTD_MAX_DICT_SIZE).
 const zstdWindow = 1 << 20
 
-func (u *unpacker) unpackZstd(dst, src []byte) error {
+func (u *unpacker) unpackZstd(dst, src []byte) (beyond int, err error) {
 	if u.zstd == nil {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(maxUnpacked), zstd.WithDecoderMaxWindow(zstdWindow))
 		if err != nil {
-			return err
+			return 0, err
 		}
 		u.zstd = d
 	}
 	out, err := u.zstd.DecodeAll(src, dst[:0])
 	if err != nil {
-		return err
+		return len(out), err
 	}
 	if copy(dst, out) < len(dst) {
-		return errShort
+		return 0, errShort
 	}
-	return nil
+	return len(out) - len(dst), nil
 }

@@ -73,6 +73,9 @@ func (fs *FS) sharedXattr(off int64) (Xattr, error) {
 	if b, err = fs.read(off, XattrEntrySize+int(e.NameLen)+int(e.ValueSize)); err != nil {
 		return Xattr{}, err
 	}
+	if fs.small -= int64(len(b)); fs.small < 0 {
+		return Xattr{}, wrong(off, "inodes share their attributes so often that they are damaged")
+	}
 	x, _, err := fs.xattr(b, off)
 	x.Shared = true
 	return x, err

@@ -291,6 +291,11 @@ func (c *comparison) settle() {
 		c.forms = f
 	}
 	c.settleFiles()
+	// mkfs.erofs says that ends are packed where a file's is. Another choice
+	// would have packed the files otherwise whose contents are equal.
+	if x := c.super["feature_incompat"]; x != nil && c.packed == nil && c.a.sb.FeatureIncompat^c.b.sb.FeatureIncompat == erofs.FeatureTailPacking {
+		x.Follows(c.Changes...)
+	}
 	if len(c.moved) > 0 {
 		f := c.displaced()
 		for _, path := range c.moved {

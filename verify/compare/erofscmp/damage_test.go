@@ -44,13 +44,13 @@ func TestDamagedImagesAddUp(t *testing.T) {
 	for i, args := range []string{"", "-zlz4hc", "--chunksize=4096"} {
 		t.Run(args, func(t *testing.T) {
 			good := comparetest.Read(t, makeErofs(t, dir, strings.Fields(args)...))
-			comparetest.Damaged(t, Compare, good, hot(good), uint64(i), comparetest.Rounds())
+			comparetest.Damaged(t, Compare, good, hot(good), uint64(i), comparetest.Rounds()/2)
 		})
 	}
 	for i, name := range []string{"dedupe", "several", "prefix", "lzma"} {
 		t.Run(name, func(t *testing.T) {
 			good := newer(t, name)
-			comparetest.Damaged(t, Compare, good, hot(good), uint64(i), comparetest.Rounds()/2)
+			comparetest.Damaged(t, Compare, good, hot(good), uint64(i), comparetest.Rounds()/3)
 		})
 	}
 }

@@ -233,3 +233,21 @@ func TestExtraDevice(t *testing.T) {
 		t.Errorf("%q", warnings)
 	}
 }
+
+// TestThePackedEndsOfFilesAreNoChoice: that bit of the features says whether
+// there is one, which depends on the files.
+func TestThePackedEndsOfFilesAreNoChoice(t *testing.T) {
+	dir := sample(t)
+	a := comparetest.Read(t, makeErofs(t, dir, "-zlz4"))
+	set := func(b []byte) []byte {
+		b = bytes.Clone(b)
+		b[1024+80] |= erofs.FeatureTailPacking
+		return b
+	}
+	fs, _, _ := comparetest.Bytes(t, Compare, a, set(a))
+	comparetest.WantRoots(t, fs, "p0/erofs/superblock/feature_incompat")
+	pack(t, dir, 1)
+	b := comparetest.Read(t, makeErofs(t, dir, "-zlz4"))
+	fs, _, _ = comparetest.Bytes(t, Compare, a, set(b))
+	comparetest.WantRoots(t, fs, "p0/erofs/data/content:/usr/lib/packs")
+}

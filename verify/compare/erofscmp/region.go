@@ -2,6 +2,7 @@ package erofscmp
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/erofs"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -132,6 +133,9 @@ func (w *walk) object(path string, in *erofs.Inode, depth int) error {
 	if !in.IsDir() && in.Links > 1 {
 		w.side.links[in.NID] = append(w.side.links[in.NID], path)
 	}
+	if len(w.all) > maxRegions {
+		return treecmp.TooMuch(fmt.Sprintf("more than %d pieces are not followed", maxRegions))
+	}
 	if w.seen[in.NID] {
 		if in.IsDir() {
 			return treecmp.TooMuch("the directory " + path + " has another name, or contains itself")
@@ -231,6 +235,9 @@ func (w *walk) inode(path string, in *erofs.Inode, what purpose) error {
 // fewPaths is of how many inodes that share an attribute the paths are kept: one
 // of them names its finding.
 const fewPaths = 16
+
+// maxRegions are kept of a side, about a gibibyte of them.
+const maxRegions = 8 << 20
 
 func (w *walk) add(r region) {
 	r.end = min(r.end, w.side.Size)
