@@ -38,7 +38,7 @@ type Volume struct {
 // Structure is one on-disk structure.
 type Structure struct {
 	Partition int       `json:"partition"` // 0 for the disk itself, or a whole disk's filesystem
-	Format    string    `json:"format"`    // mbr gpt ext4 fat xfs, or the image's format
+	Format    string    `json:"format"`    // mbr gpt ext4 fat xfs erofs, or the image's format
 	Name      string    `json:"name"`      // as findings name it
 	Index     string    `json:"index"`     // which of several: "2", "group 3"
 	Offset    int64     `json:"offset"`
@@ -146,6 +146,8 @@ func (in *inspector) volume(p split.Partition) error {
 		v.fat()
 	case "xfs":
 		v.xfs()
+	case "erofs":
+		v.erofs()
 	}
 	return nil
 }

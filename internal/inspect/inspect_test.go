@@ -190,3 +190,43 @@ func TestImagesNobodyHereWrote(t *testing.T) {
 	})
 	t.Logf("%d images", n)
 }
+
+// TestErofsIsAsDumpSays holds the fields of an EROFS against dump.erofs, and sees
+// a flipped bit.
+func TestErofsIsAsDumpSays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "disk.img")
+	judge.Must(t, "mkfs.erofs", "--quiet", "-zlz4", "-C16384", "-T1600000000", path, t.TempDir())
+	_, in := inspected(t, path)
+	said := strings.Join(strings.Fields(judge.Must(t, "dump.erofs", "-s", path)), " ")
+	for _, want := range []string{
+		"UUID: " + value(t, in, "superblock", "uuid"),
+		"root nid: " + value(t, in, "superblock", "root_nid") + " ",
+		"inode count: " + value(t, in, "superblock", "inos") + " ",
+		"blocks: " + value(t, in, "superblock", "blocks") + " ",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("dump.erofs does not say %q:\n%s", want, said)
+		}
+	}
+	if v := value(t, in, "superblock", "build_time"); v != "2020-09-13T12:26:40Z" {
+		t.Error(v)
+	}
+	if v := value(t, in, "configuration", "max_pclusterblks"); v != "4" {
+		t.Error(v)
+	}
+	if c := in.Structures[0].Checksum; c == nil || !c.Valid {
+		t.Errorf("checksum: %+v", c)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteAt([]byte{0xff}, 3000); err != nil { // in its block
+		t.Fatal(err)
+	}
+	_, in = inspected(t, path)
+	if c := in.Structures[0].Checksum; c == nil || c.Valid {
+		t.Errorf("checksum of a damaged block: %+v", c)
+	}
+}

@@ -56,6 +56,7 @@ var tools = map[string][]string{
 	"mbr":      {"sfdisk", "parted", "fdisk", "sgdisk", "genimage", "grub-install", "grub-bios-setup"},
 	"xfs":      {"mkfs.xfs", "xfs_admin", "xfs_repair"},
 	"squashfs": {"mksquashfs", "sqfstar", "gensquashfs", "tar2sqfs"},
+	"erofs":    {"mkfs.erofs"},
 	"iso9660":  {"xorriso", "xorrisofs", "genisoimage", "mkisofs", "grub-mkrescue"},
 	"gz":       {"gzip", "pigz"},
 	"xz":       {"xz"},
@@ -66,9 +67,9 @@ var tools = map[string][]string{
 func options(f *report.Finding) []string {
 	var out []string
 	switch {
-	case f.Field == "s_uuid" || f.Field == "sb_uuid" || f.Field == "BS_VolID":
+	case f.Field == "s_uuid" || f.Field == "sb_uuid" || f.Field == "BS_VolID" || f.Format == "erofs" && f.Field == "uuid":
 		out = []string{"rootFSUID"}
-	case f.Field == "s_volume_name" || f.Field == "sb_fname" || f.Field == "BS_VolLab":
+	case f.Field == "s_volume_name" || f.Field == "sb_fname" || f.Field == "BS_VolLab" || f.Format == "erofs" && f.Field == "volume_name":
 		out = []string{"label"}
 	case f.Field == "UniquePartitionGUID":
 		out = []string{"rootGPUID"}
@@ -84,7 +85,7 @@ func options(f *report.Finding) []string {
 		out = append(out, "deterministic")
 	}
 	switch f.Format {
-	case "ext4", "fat", "squashfs", "xfs":
+	case "ext4", "fat", "squashfs", "xfs", "erofs":
 		out = append(out, "fsType")
 	case "gpt", "mbr":
 		out = append(out, "partitionTableType")

@@ -20,6 +20,7 @@ mkfs.ext4 -d "$root" root.img
 tune2fs -L nixos root.img
 /usr/sbin/sgdisk -n 1:2048:0 disk.img
 qemu-img convert -O qcow2 disk.img disk.qcow2
+mkfs.erofs -zlz4 store.img "$root"
 `
 
 func TestFindingsAreShownAtTheLineThatMakesThem(t *testing.T) {
@@ -36,6 +37,7 @@ func TestFindingsAreShownAtTheLineThatMakesThem(t *testing.T) {
 		},
 		12: {{Format: "gpt", Structure: "primary header", Field: "DiskGUID"}},
 		13: {{Format: "qcow2", Field: "header"}},
+		14: {{Format: "erofs", Structure: "superblock", Field: "uuid", Cause: report.Random}},
 		1:  {{Format: "fat", Field: "BS_VolID"}, {Format: "disk", Structure: "gap"}, {File: "motd"}, {File: "../../etc/motd"}},
 	} {
 		for _, f := range list {
@@ -69,6 +71,12 @@ func TestFindingsAreShownAtTheOptionOfASpec(t *testing.T) {
 			if got := s.Line(&f); got != want {
 				t.Errorf("%s %s %s: line %d, want %d", f.Format, f.Field, f.File, got, want)
 			}
+		}
+	}
+	s = NewSource("spec.yaml", []byte("name: store\nfsType: erofs\nlabel: store\nrootFSUID: 00000000-0000-0000-0000-000000000001\n"))
+	for want, field := range map[int]string{2: "placement", 3: "volume_name", 4: "uuid"} {
+		if got := s.Line(&report.Finding{Format: "erofs", Field: field}); got != want {
+			t.Errorf("%s: line %d, want %d", field, got, want)
 		}
 	}
 	if got := NewSourceAt("Makefile", 17).Line(&report.Finding{File: "/etc/motd"}); got != 17 {

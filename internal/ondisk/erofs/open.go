@@ -3,6 +3,7 @@ package erofs
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -104,6 +105,21 @@ func (fs *FS) BlockSize() int64 { return 1 << fs.sb.BlockBits }
 // Time is that of the image, which is also that of compact inodes.
 func (sb Superblock) Time() tree.Time {
 	return tree.Time{Sec: int64(sb.BuildTime), Nsec: sb.BuildTimeNsec}
+}
+
+// CompressionNote says what available_compr_algs holds: which algorithms are
+// used, or before there were several, LZ4's longest distance.
+func (sb Superblock) CompressionNote() string {
+	if sb.FeatureIncompat&FeatureConfigs == 0 {
+		return "lz4_max_distance"
+	}
+	var names []string
+	for i := range 16 {
+		if sb.Compression>>i&1 == 1 {
+			names = append(names, AlgorithmName(i))
+		}
+	}
+	return strings.Join(names, " ")
 }
 
 // End is where the superblock ends, with its additional slots.

@@ -209,13 +209,8 @@ func showSuper(f field.Field, raw []byte) string {
 	case "feature_incompat":
 		names = incompat
 	case "available_compr_algs":
-		if sb.FeatureIncompat&erofs.FeatureConfigs == 0 {
-			return fmt.Sprintf("%d (lz4_max_distance)", sb.Compression)
-		}
-		for i := range 16 {
-			if sb.Compression>>i&1 == 1 {
-				names = append(names, erofs.AlgorithmName(i))
-			}
+		if note := sb.CompressionNote(); note != "" {
+			names = []string{note}
 		}
 	}
 	if len(names) > 0 {
