@@ -1,9 +1,9 @@
-// Package volume reads filesystems that the comparers know (ext2, ext3,
-// ext4, FAT, squashfs, ISO 9660) as one kind of tree: objects with their
+// Package volume reads filesystems that the comparers know (ext2, ext3, ext4, FAT,
+// squashfs, ISO 9660, EROFS, XFS, btrfs) as one kind of tree: objects with their
 // metadata in the order of their paths, where their content lies, and the
 // content itself.
 //
-// It decodes nothing of its own: ext.go, fat.go, squashfs.go and iso9660.go
+// It decodes nothing of its own: walk.go and a file for each of the formats
 // turn what the readers in internal/ondisk say into Objects. What a
 // filesystem does not store is marked as not there, and never made up, but for
 // the numbers that The Sleuth Kit gives to objects without an inode: those are

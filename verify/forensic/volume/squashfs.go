@@ -1,13 +1,10 @@
 package volume
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/squashfs"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -15,9 +12,8 @@ import (
 
 // squash is a squashfs.
 type squash struct {
-	fs   *squashfs.FS
-	v    *Volume
-	dirs map[uint32]bool // directories met, by inode
+	fs *squashfs.FS
+	v  *Volume
 }
 
 func openSquashfs(r io.ReaderAt, size int64) (*Volume, error) {
@@ -28,7 +24,7 @@ func openSquashfs(r io.ReaderAt, size int64) (*Volume, error) {
 	sb := fs.Superblock()
 	bs := int64(sb.BlockSize)
 	v := &Volume{Type: "squashfs", BlockSize: bs, Blocks: (int64(sb.BytesUsed) + bs - 1) / bs}
-	v.reader = &squash{fs: fs, v: v, dirs: map[uint32]bool{}}
+	v.reader = &squash{fs: fs, v: v}
 	return v, nil
 }
 
@@ -37,50 +33,26 @@ func (x *squash) walk(_ context.Context, visit func(*Object) error) error {
 	if err != nil {
 		return err
 	}
-	return x.visit("/", root, root.Number, 0, visit)
+	return walkInodes(x.v, x, root, uint64(root.Number), visit)
 }
 
-func (x *squash) visit(path string, in *squashfs.Inode, parent uint32, depth int, visit func(*Object) error) error {
-	o := x.object(path, in, parent)
-	if err := visit(o); err != nil || !in.IsDir() {
-		return err
-	}
-	switch {
-	case x.dirs[in.Number]:
-		x.v.problem(fmt.Sprintf("%.80q: directory inode %d has another name already, and is not followed", path, in.Number))
-		return nil
-	case depth == maxDepth || len(path) > maxPath:
-		x.v.problem(fmt.Sprintf("%.80q: is nested too deeply, and is not followed", path))
-		return nil
-	}
-	x.dirs[in.Number] = true
+func (x *squash) id(in *squashfs.Inode) [2]uint64 { return [2]uint64{uint64(in.Number)} }
+
+func (x *squash) isDir(in *squashfs.Inode) bool { return in.IsDir() }
+
+func (x *squash) list(in *squashfs.Inode) ([]link[*squashfs.Inode], error) {
 	entries, err := x.fs.ReadDir(in)
-	if err != nil {
-		x.v.problem(fmt.Sprintf("%.80q: %v", path, err))
-		return nil
+	out := make([]link[*squashfs.Inode], len(entries))
+	for i, e := range entries {
+		out[i] = link[*squashfs.Inode]{e.Name, func() (*squashfs.Inode, error) { return x.fs.Inode(e) }}
 	}
-	slices.SortStableFunc(entries, func(a, b squashfs.Entry) int { return cmp.Compare(a.Name, b.Name) })
-	for _, e := range entries {
-		if e.Name == "" || strings.ContainsAny(e.Name, "/\x00") {
-			x.v.problem(fmt.Sprintf("%.80q holds the name %q", path, e.Name))
-			continue
-		}
-		child, err := x.fs.Inode(e)
-		if err != nil {
-			x.v.problem(fmt.Sprintf("%.80q: %v", join(path, e.Name), err))
-			continue
-		}
-		if err := x.visit(join(path, e.Name), child, in.Number, depth+1, visit); err != nil {
-			return err
-		}
-	}
-	return nil
+	return out, err
 }
 
-func (x *squash) object(path string, in *squashfs.Inode, parent uint32) *Object {
+func (x *squash) object(path string, in *squashfs.Inode, parent uint64) *Object {
 	o := &Object{
 		Path: path, Mode: in.Mode, Size: int64(min(in.Size, 1<<63-1)), Has: HasInode | HasLinks | HasOwner,
-		Inode: uint64(in.Number), Parent: uint64(parent), Links: in.Links, UID: in.UID, GID: in.GID, Target: in.Target,
+		Inode: uint64(in.Number), Parent: parent, Links: in.Links, UID: in.UID, GID: in.GID, Target: in.Target,
 		Mtime: Time{Time: tree.Time{Sec: int64(in.Mtime)}, Set: true}, ref: in,
 	}
 	switch o.Type() {
@@ -92,7 +64,7 @@ func (x *squash) object(path string, in *squashfs.Inode, parent uint32) *Object 
 	}
 	attributes, err := x.fs.Xattrs(in)
 	if err != nil {
-		x.v.problem(fmt.Sprintf("%.80q: %v", path, err))
+		x.v.problemAt(path, err)
 	}
 	for _, a := range attributes {
 		o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Value), sha256.Sum256(a.Value)})

@@ -77,6 +77,7 @@ type Run struct {
 	Physical int64 // byte of the volume; -1 where the bytes lie in no block
 	Length   int64 // bytes in the volume
 	Unpacked int64 // bytes of the content, where they are packed; else 0
+	Packing  int   // how they are packed, as the format numbers it
 	Zeros    bool  // allocated, but reads as zeros
 	Shared   bool  // a part of a packed block that several files share
 	Within   int64 // where the content begins in the unpacked block, if Shared
@@ -125,6 +126,12 @@ func Open(r io.ReaderAt, size int64, is probe.Info) (*Volume, error) {
 		return openFAT(r, size)
 	case "squashfs":
 		return openSquashfs(r, size)
+	case "erofs":
+		return openEROFS(r, size)
+	case "xfs":
+		return openXFS(r, size)
+	case "btrfs":
+		return openBtrfs(r, size)
 	case "iso9660":
 		return openISO(r, size)
 	case "":
@@ -183,6 +190,8 @@ func (v *Volume) problem(text string) {
 	}
 	v.problems = append(v.problems, text)
 }
+
+func (v *Volume) problemAt(path string, err error) { v.problem(fmt.Sprintf("%.80q: %v", path, err)) }
 
 // Problems lists what was left out of the walk and why, complete once it has
 // ended.
