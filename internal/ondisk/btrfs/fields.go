@@ -86,20 +86,35 @@ var plainItems = map[uint8][]field.Field{
 	DevItemKey:         DevItemLayout.Fields(),
 }
 
+// plainFields are the fields of an item that is one structure, or nil.
+func plainFields(key Key, data []byte) []field.Field {
+	switch {
+	case key.Type == FreeSpaceHeaderKey && key.ObjectID != FreeSpaceObject:
+		return nil
+	case key.Type == ExtentDataKey && (len(data) <= InlineHead || data[InlineHead-1] != ExtentInline):
+		return FileExtentItemLayout.Fields()
+	}
+	return plainItems[key.Type]
+}
+
 // ItemFields names the bytes of an item's data, without gap or overlap. What
 // is not as it should be is a last field "data".
-func ItemFields(key Key, data []byte) []ItemField {
-	l := &fieldList{data: data}
-	if fields, ok := plainItems[key.Type]; ok && (key.Type != FreeSpaceHeaderKey || key.ObjectID == FreeSpaceObject) {
-		l.structure(fields, "", "")
-	}
+func ItemFields(key Key, data []byte) []ItemField { return itemFields(nil, key, data) }
+
+// itemFields does so in the room of a slice that is no longer needed.
+func itemFields(room []ItemField, key Key, data []byte) []ItemField {
+	l := &fieldList{data: data, out: room[:0]}
+	l.structure(plainFields(key, data), "", "")
 	switch key.Type {
 	case InodeRefKey, InodeExtrefKey, RootRefKey, RootBackrefKey:
 		l.names(key.Type)
 	case DirItemKey, DirIndexKey, XattrItemKey:
 		l.entries()
 	case ExtentDataKey:
-		l.extent()
+		if len(l.left()) > InlineHead {
+			l.structure(ExtentHeadLayout.Fields(), "", "")
+			l.bytes("inline", "", len(data), field.Bytes)
+		}
 	case ExtentCsumKey:
 		l.bytes("sums", "", len(data), field.Bytes)
 	case ExtentItemKey, MetadataItemKey:
@@ -161,15 +176,6 @@ func (l *fieldList) entries() {
 		l.bytes("name", sub, int(e.NameLen), field.Text)
 		l.bytes("value", sub, int(e.DataLen), field.Bytes)
 	}
-}
-
-func (l *fieldList) extent() {
-	if len(l.data) > InlineHead && ExtentHeadLayout.Decode(l.data).Type == ExtentInline {
-		l.structure(ExtentHeadLayout.Fields(), "", "")
-		l.bytes("inline", "", len(l.data), field.Bytes)
-		return
-	}
-	l.structure(FileExtentItemLayout.Fields(), "", "")
 }
 
 // extentItem adds an extent's item and the references that are kept in it.
@@ -287,8 +293,14 @@ func (n *Node) PartAt(at int) Part {
 	}
 	s, _ := n.Span(lo)
 	p := Part{Kind: DataPart, Index: lo, Key: n.Key(lo)}
+	for _, f := range plainFields(p.Key, n.Data(lo)) {
+		if end := s + f.End(); at < end && end <= s+len(n.Data(lo)) {
+			p.ItemField = ItemField{f.Name, "", s + f.Offset, end, f}
+			return p
+		}
+	}
 	if n.fields == nil || n.fieldsOf != lo {
-		n.fieldsOf, n.fields = lo, ItemFields(p.Key, n.Data(lo))
+		n.fieldsOf, n.fields = lo, itemFields(n.fields, p.Key, n.Data(lo))
 	}
 	for _, f := range n.fields {
 		if s+f.Start <= at && at < s+f.End {

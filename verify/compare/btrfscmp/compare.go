@@ -29,9 +29,10 @@ type comparison struct {
 	known   []known // what is looked for in what is left over
 	clocks  []clock
 	windows [2]window
-	tries   int            // how often it was looked for
-	shared  bool           // there are snapshots
-	lazy    map[string]int // findings of single files that were entered while bytes were swept, by name
+	tries   int                           // how often it was looked for
+	sums    map[[2]uint64]*ledger.Finding // of nodes' checksums, by their logical addresses
+	shared  bool                          // there are snapshots
+	lazy    map[string]int                // findings of single files that were entered while bytes were swept, by name
 }
 
 // object is an inode of a tree.
@@ -40,7 +41,7 @@ type object struct{ tree, number uint64 }
 // Compare implements ledger.Comparer.
 func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
 	c := &comparison{
-		ctx: ctx, fields: map[*ledger.Finding]*values{}, paths: [2]map[object]string{{}, {}}, lazy: map[string]int{},
+		ctx: ctx, fields: map[*ledger.Finding]*values{}, paths: [2]map[object]string{{}, {}}, lazy: map[string]int{}, sums: map[[2]uint64]*ledger.Finding{},
 	}
 	c.Comparison = treecmp.New(ctx, l, p, treecmp.Format{
 		Name: formatName, Structure: inode, About: aboutField, Damaged: damaged, Explains: c.explains, Met: c.met, ContentKey: c.contentPlaces,

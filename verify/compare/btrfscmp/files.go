@@ -2,6 +2,7 @@ package btrfscmp
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
 	"github.com/reprodisk/reprodisk/internal/tree"
@@ -72,29 +73,40 @@ func (t *files) node(name string, in *btrfs.Inode) (*treecmp.Node, error) {
 		f, _ := btrfs.InodeItemLayout.Named(name)
 		return in.Offset + int64(f.Offset)
 	}
-	add := func(name string, shown any) {
-		n.Values = append(n.Values, treecmp.Value{Field: name, Shown: fmt.Sprint(shown), At: place(name)})
+	add := func(name, shown string) {
+		n.Values = append(n.Values, treecmp.Value{Field: name, Shown: shown, At: place(name)})
+	}
+	number := func(name string, v uint64) { add(name, strconv.FormatUint(v, 10)) }
+	// What is mostly zero is left out then: a tree may have many inodes.
+	some := func(name string, v uint64) {
+		if v != 0 {
+			number(name, v)
+		}
 	}
 	add("mode", treecmp.ShowMode(in.Mode))
-	add("uid", in.UID)
-	add("gid", in.GID)
-	add("nlink", in.Links)
-	add("flags", fmt.Sprintf("0x%x", in.Flags))
-	add("generation", in.Generation)
-	add("transid", in.Transid)
-	add("nbytes", in.Nbytes)
-	add("block_group", in.BlockGroup)
-	add("sequence", in.Sequence)
-	add("reserved", fmt.Sprintf("%x", in.Reserved))
+	number("uid", uint64(in.UID))
+	number("gid", uint64(in.GID))
+	number("nlink", uint64(in.Links))
+	number("generation", in.Generation)
+	number("transid", in.Transid)
+	number("nbytes", in.Nbytes)
+	some("block_group", in.BlockGroup)
+	some("sequence", in.Sequence)
+	if in.Flags != 0 {
+		add("flags", fmt.Sprintf("0x%x", in.Flags))
+	}
+	if in.Reserved != [4]uint64{} {
+		add("reserved", fmt.Sprintf("%x", in.Reserved))
+	}
 	kind := in.Mode & tree.TypeMask
 	if kind == tree.Block || kind == tree.Char {
 		major, minor := in.Device()
 		add("rdev", fmt.Sprintf("%d, %d", major, minor))
 	} else {
-		add("rdev", in.Rdev)
+		some("rdev", in.Rdev)
 	}
 	if kind != tree.Regular && kind != tree.Symlink {
-		add("size", in.Size)
+		number("size", in.InodeItem.Size)
 	}
 	if kind == tree.Symlink {
 		var err error

@@ -177,29 +177,51 @@ func (s *side) asRead(n *btrfs.Node, base int64, start, end int) bool {
 // sumOwner is the finding of a node's checksum: it follows from whatever else
 // differs in that node.
 func (c *comparison) sumOwner(a, b region, x, y *btrfs.Node) *ledger.Finding {
+	place := [2]uint64{x.Logical, y.Logical}
+	if f := c.sums[place]; f != nil {
+		return f // of the other copy
+	}
 	t, u := a.node.tree, b.node.tree
 	var causes []*ledger.Finding
-	for at := btrfs.CsumSize; at < len(x.Raw); {
+	for at := btrfs.CsumSize; ; {
+		if at = nextDifference(x.Raw, y.Raw, at); at < 0 {
+			break
+		}
 		p, q := x.PartAt(at), y.PartAt(at)
-		end := min(p.End, q.End)
-		switch {
-		case bytes.Equal(x.Raw[at:end], y.Raw[at:end]):
-		case p.Kind == btrfs.SlackPart && q.Kind == btrfs.SlackPart:
-			first := at
-			for x.Raw[first] == y.Raw[first] {
-				first++
-			}
-			causes = append(causes, c.residue(nodeSlack, a, b, a.base+int64(first), ledger.Owned{}).Finding)
-		default:
+		if p.Kind == btrfs.SlackPart && q.Kind == btrfs.SlackPart {
+			causes = append(causes, c.residue(nodeSlack, a, b, a.base+int64(at), ledger.Owned{}).Finding)
+		} else {
 			causes = append(causes, c.partOwner(t, u, p, q))
 		}
-		at = end
+		at = min(p.End, q.End)
 	}
 	if f := c.superOf("csum_type"); f != nil {
 		causes = append(causes, f)
 	}
-	if len(causes) == 0 {
-		return c.Enter(nodeHeader, "csum", "", aboutRest("csum"))
+	f := c.Has(nodeHeader, "csum", "")
+	switch {
+	case len(causes) > 0:
+		f = c.Consequence(nodeHeader, "csum", causes...)
+	case f == nil:
+		f = c.Enter(nodeHeader, "csum", "", aboutRest("csum"))
 	}
-	return c.Consequence(nodeHeader, "csum", causes...)
+	c.sums[place] = f
+	return f
+}
+
+// nextDifference is the first place at or behind from where two nodes differ;
+// -1 where there is none.
+func nextDifference(a, b []byte, from int) int {
+	const step = 64 // bytes that are compared at once
+	for at := from; at < len(a); at += step {
+		end := min(at+step, len(a))
+		if bytes.Equal(a[at:end], b[at:end]) {
+			continue
+		}
+		for a[at] == b[at] {
+			at++
+		}
+		return at
+	}
+	return -1
 }
