@@ -148,6 +148,8 @@ func (in *inspector) volume(p split.Partition) error {
 		v.xfs()
 	case "erofs":
 		v.erofs()
+	case "btrfs":
+		v.btrfs()
 	}
 	return nil
 }
