@@ -58,7 +58,7 @@ type Config struct {
 
 	// Idle is how long nothing may move in the guest, Start how long it may
 	// take to be ready, Trial how long that may take under KVM before it is
-	// given up for emulation. Defaults: 2 min, 2 min, 10 s.
+	// given up for emulation. Defaults: 2 min, 5 min, 10 s.
 	Idle, Start, Trial time.Duration
 
 	Console io.Writer // gets all of the console
@@ -105,7 +105,7 @@ func (c Config) complete() (Config, error) {
 	c.Engine = cmp.Or(c.Engine, QEMU)
 	c.Accel = cmp.Or(c.Accel, Auto)
 	c.MemMiB, c.CPUs = cmp.Or(c.MemMiB, 1024), cmp.Or(c.CPUs, 1)
-	c.Idle, c.Start, c.Trial = cmp.Or(c.Idle, 2*time.Minute), cmp.Or(c.Start, 2*time.Minute), cmp.Or(c.Trial, 10*time.Second)
+	c.Idle, c.Start, c.Trial = cmp.Or(c.Idle, 2*time.Minute), cmp.Or(c.Start, 5*time.Minute), cmp.Or(c.Trial, 10*time.Second)
 	c.grace = cmp.Or(c.grace, time.Minute)
 	arch, ok := arches[c.Arch]
 	switch {

@@ -17,7 +17,7 @@ import (
 )
 
 // Mounted has the kernel mount an image until the test ends: read-only, unless
-// the first option is "rw".
+// an option is "rw".
 func Mounted(t testing.TB, fsType, image string, options ...string) (folder string) {
 	t.Helper()
 	judge.Root(t)
@@ -27,17 +27,19 @@ func Mounted(t testing.TB, fsType, image string, options ...string) (folder stri
 		}
 	}
 	folder = t.TempDir()
-	if len(options) == 0 || options[0] != "rw" {
-		options = append([]string{"ro"}, options...)
+	options = append([]string{"loop"}, options...)
+	writable := slices.Contains(strings.Split(strings.Join(options, ","), ","), "rw")
+	if !writable {
+		options = append(options, "ro")
 	}
 	if fsType == "xfs" {
 		// The kernel takes no UUID twice, and another mount namespace may still hold
 		// an image that was unmounted before.
 		options = append(options, "nouuid")
 	}
-	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(append([]string{"loop"}, options...), ","), image, folder)
+	judge.Must(t, "mount", "-t", fsType, "-o", strings.Join(options, ","), image, folder)
 	t.Cleanup(func() {
-		if options[0] == "rw" {
+		if writable {
 			judge.Unmount(t, folder)
 			return
 		}
