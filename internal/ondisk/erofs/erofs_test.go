@@ -331,3 +331,46 @@ func TestExtentsAreWhatDumpShows(t *testing.T) {
 // shownExtent is a line of dump.erofs -e: logical and physical, each from, to
 // and length.
 var shownExtent = regexp.MustCompile(`(?m)^ *\d+: +(\d+)\.\. *(\d+) \| *(\d+) : +(\d+)\.\. *(\d+) \| *(\d+)`)
+
+// TestWorkIsBounded: what inodes share is not read for ever, which a tree of many
+// that refer to the same would have a reader do.
+func TestWorkIsBounded(t *testing.T) {
+	judge.Root(t)
+	dir, image := t.TempDir(), filepath.Join(t.TempDir(), "image")
+	for _, name := range []string{"a", "b", "c"} {
+		p := filepath.Join(dir, name)
+		must(t, os.WriteFile(p, make([]byte, 1<<20), 0o644))
+		must(t, unix.Setxattr(p, "user.large", bytes.Repeat([]byte("large "), 500), 0))
+	}
+	judge.Must(t, "mkfs.erofs", "--quiet", "-zlz4", "-x1", image, dir)
+	fs := open(t, image)
+	root, err := fs.Root()
+	must(t, err)
+	list, err := fs.ReadDir(root)
+	must(t, err)
+	in, err := fs.Inode(list[2])
+	must(t, err)
+	if x, err := fs.Xattrs(in); err != nil || len(x) != 1 || !x[0].Shared {
+		t.Fatalf("%v, %v", x, err)
+	}
+	want := func(what string, most int, read func(i int) error) {
+		t.Helper()
+		for i := range most {
+			if err := read(i); err != nil {
+				if !strings.Contains(err.Error(), what) {
+					t.Error(err)
+				}
+				return
+			}
+		}
+		t.Errorf("it is read %d times, and no end of it: %s", most, what)
+	}
+	want("inodes share their attributes so often", 200_000, func(int) error {
+		_, err := fs.Xattrs(in)
+		return err
+	})
+	want("is shared so often that it is damaged", 200_000, func(int) error {
+		_, err := fs.OpenFile(in)
+		return err
+	})
+}

@@ -62,7 +62,7 @@ func Open(r io.ReaderAt, size int64) (*FS, error) {
 	fs := &FS{r: r, size: size, sb: sb, entries: 1<<20 + 4*size}
 	// The same for what many inodes may refer to, and for extents that are
 	// unpacked for the sake of a few bytes.
-	fs.small, fs.work = 256<<20+16*size, 1<<30+128*size
+	fs.small, fs.work = 32<<20+16*size, 1<<30+128*size
 	fs.unpacker.padded = sb.FeatureIncompat&FeatureZeroPadding != 0
 	if sb.FeatureIncompat&FeatureFragments != 0 && sb.PackedNID != 0 {
 		in, err := fs.inode(sb.PackedNID)

@@ -1,6 +1,7 @@
 package erofscmp
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/comparetest"
+	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 )
 
 const uuid = "-U8c1f0a52-1111-4222-8333-444455556666"
@@ -285,5 +287,24 @@ func TestOtherOptionsAreTheCause(t *testing.T) {
 			}
 			both(t, make(ch.a), make(ch.b), ch.want...)
 		})
+	}
+}
+
+// TestSidesThatAreNotAligned are compared by what they mean.
+func TestSidesThatAreNotAligned(t *testing.T) {
+	dir := sample(t)
+	a := comparetest.Read(t, makeErofs(t, dir, "-zlz4"))
+	pack(t, dir, 1)
+	comparetest.Edit(t, dir, "etc/small", func(p string) error { return os.Chmod(p, 0o600) })
+	b := comparetest.Read(t, makeErofs(t, dir, "-zlz4", "-U11111111-1111-4222-8333-444455556666"))
+	l := ledger.New()
+	res, err := Compare(t.Context(), l, ledger.Pair{
+		A: ledger.Side{R: bytes.NewReader(a), Size: int64(len(a))}, B: ledger.Side{R: bytes.NewReader(b), Size: int64(len(b)), Base: 1 << 20},
+	})
+	comparetest.Must(t, err)
+	fs := l.Findings()
+	comparetest.WantRoots(t, fs, "p0/erofs/superblock/uuid", "p0/erofs/inode/i_mode:/etc/hard", "p0/erofs/data/content:/usr/lib/packs")
+	if f := comparetest.Find(t, fs, "p0/erofs/superblock/checksum"); !f.Derived || len(res.Warnings) > 0 {
+		t.Errorf("%+v, %q", f, res.Warnings)
 	}
 }
