@@ -49,14 +49,14 @@ func TestSmallFilesystem(t *testing.T) {
 	small := xfstest.Small(t)
 	fs, err := Open(small, small.Size())
 	must(t, err)
-	if _, problems, err := fs.Regions(); err != nil || len(problems) > 0 {
+	if _, problems, err := fs.Regions(t.Context()); err != nil || len(problems) > 0 {
 		t.Errorf("%v, %v", problems, err)
 	}
 }
 
 // wipe makes zeros of what is of no use.
 func wipe(t *testing.T, image string) {
-	regions, _, err := open(t, image).Regions()
+	regions, _, err := open(t, image).Regions(t.Context())
 	must(t, err)
 	f, err := os.OpenFile(image, os.O_WRONLY, 0)
 	must(t, err)

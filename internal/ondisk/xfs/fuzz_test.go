@@ -20,7 +20,7 @@ func readAll(t *testing.T, d *xfstest.Disk) (files int) {
 	}
 	_, err = fs.Dirty()
 	mine(t, err)
-	regions, _, err := fs.Regions()
+	regions, _, err := fs.Regions(t.Context())
 	if mine(t, err) {
 		return 0
 	}

@@ -1,6 +1,9 @@
 package xfs
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Kind is what a region is for.
 type Kind uint8
@@ -45,17 +48,20 @@ const maxRegions = 16 << 20
 
 // account is an account under way.
 type account struct {
+	ctx      context.Context
 	fs       *FS
 	regions  []Region
 	problems []*Error
 	broken   error // of reading
+	full     bool  // regions are left out
 }
 
 // Regions tells what each byte of the filesystem is for, in order and without
 // gap or overlap up to the end of the image. What could not be read is among
-// the problems, and its bytes are unclaimed. An error is one of reading.
-func (fs *FS) Regions() (regions []Region, problems []*Error, err error) {
-	a := &account{fs: fs}
+// the problems, and its bytes are unclaimed. An error is one of reading, or that
+// ctx has ended.
+func (fs *FS) Regions(ctx context.Context) (regions []Region, problems []*Error, err error) {
+	a := &account{ctx: ctx, fs: fs}
 	for ag := range fs.SB.AGCount {
 		a.group(ag)
 		if a.broken != nil {
@@ -78,8 +84,13 @@ func (fs *FS) logPlace() int64 {
 }
 
 func (a *account) add(r Region) {
-	if r.Start < r.End && len(a.regions) < maxRegions {
+	switch {
+	case r.Start >= r.End:
+	case len(a.regions) < maxRegions:
 		a.regions = append(a.regions, r)
+	case !a.full:
+		a.full = true
+		a.fail(wrong(r.Start, "more than %d pieces are not told apart", maxRegions))
 	}
 }
 
@@ -134,6 +145,9 @@ func (a *account) group(ag uint32) {
 	}
 	left := int64(fs.groupBlocks(ag))*int64(fs.SB.InoPBlock)/chunkInodes + 1
 	a.tree(ag, inobt, agi.Root, agi.Level, func(rec []byte) {
+		if a.broken == nil {
+			a.broken = a.ctx.Err()
+		}
 		if left--; left >= 0 && a.broken == nil {
 			a.chunk(ag, rec)
 		}

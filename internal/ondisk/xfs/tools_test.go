@@ -135,7 +135,7 @@ var treeTypes = map[string]string{
 
 // sameAsDebugger asks xfs_db what each block is for.
 func sameAsDebugger(t *testing.T, fs *FS, image string) {
-	regions, problems, err := fs.Regions()
+	regions, problems, err := fs.Regions(t.Context())
 	must(t, err)
 	for _, p := range problems {
 		t.Error(p)

@@ -19,6 +19,9 @@ type Part struct {
 	Index      string // which of several, where no file has it: "group 3"
 }
 
+// FreeInode is the structure of an inode that no file has.
+const FreeInode = "free inode"
+
 // Names of parts that are no field of a structure.
 const (
 	SlackField   = "slack"   // bytes that nothing reads

@@ -12,10 +12,12 @@ func group(n uint32) string { return fmt.Sprintf("group %d", n) }
 
 // inode tells apart what is in an inode.
 func (p *parts) inode(in *Inode) {
-	p.layout(0, CoreLayout.Fields())
 	if in.Mode == 0 {
-		return // free: nothing reads its forks
+		p.structure = FreeInode
+		p.layout(0, CoreLayout.Fields())
+		return // nothing reads its forks
 	}
+	p.layout(0, CoreLayout.Fields())
 	data := in.fork(DataFork)
 	end := CoreSize + len(data)
 	switch {

@@ -46,12 +46,13 @@ type comparison struct {
 	number  *ledger.Finding            // files have other inodes
 	moved   []string                   // files whose content lies elsewhere
 	renamed []string                   // files whose inode has another number
+	rooms   map[uint64]*ledger.Finding // of directories of A that were looked at
 	linked  map[*ledger.Finding]int    // how many causes of a consequence are noted
 }
 
 // Compare implements ledger.Comparer.
 func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Result, error) {
-	c := &comparison{l: l, super: map[string]*ledger.Finding{}, linked: map[*ledger.Finding]int{}}
+	c := &comparison{l: l, super: map[string]*ledger.Finding{}, linked: map[*ledger.Finding]int{}, rooms: map[uint64]*ledger.Finding{}}
 	c.Comparison = treecmp.New(ctx, l, p, treecmp.Format{
 		Name: formatName, Structure: "inode", About: aboutField, Damaged: damaged,
 		Explains: c.explains, Met: c.met,
@@ -67,7 +68,7 @@ func Compare(ctx context.Context, l *ledger.Ledger, p ledger.Pair) (ledger.Resul
 		return ledger.Result{}, err
 	}
 	if err == nil {
-		err = c.trees(p.Aligned)
+		err = c.trees(ctx, p.Aligned)
 	}
 	switch {
 	case err == nil:
@@ -112,11 +113,11 @@ func damaged(err error) bool {
 
 // trees accounts for the bytes of both sides, where they are to be given to
 // findings, and compares the trees.
-func (c *comparison) trees(account bool) error {
+func (c *comparison) trees(ctx context.Context, account bool) error {
 	for _, s := range []*side{c.a, c.b} {
 		dirty, err := s.fs.Dirty()
 		if err == nil && account {
-			err = c.account(s)
+			err = c.account(ctx, s)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
@@ -135,8 +136,8 @@ func (c *comparison) trees(account bool) error {
 const maxProblems = 8
 
 // account finds out what each byte of a side is for.
-func (c *comparison) account(s *side) error {
-	all, problems, err := s.fs.Regions()
+func (c *comparison) account(ctx context.Context, s *side) error {
+	all, problems, err := s.fs.Regions(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package xfscmp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
@@ -40,7 +41,7 @@ func edited(t *testing.T, b []byte) *image {
 	t.Helper()
 	fs, err := xfs.Open(disk(b), int64(len(b)))
 	comparetest.Must(t, err)
-	regions, problems, err := fs.Regions()
+	regions, problems, err := fs.Regions(t.Context())
 	if err != nil || len(problems) > 0 {
 		t.Fatal(err, problems)
 	}
@@ -241,6 +242,13 @@ func TestOnePlantedDifferenceIsOneRoot(t *testing.T) {
 		{"target", local(xfs.TargetField, "", "files", "link-150"), "inode/target:/files/link-150", report.Content, 1},
 		{"long target", in(xfs.TargetBlock, xfs.TargetField, "", "files", "link-900"), "inode/target:/files/link-900", report.Content, 1},
 		{"attribute", local(xfs.ValueField, "user.a", "attrs", "short"), "inode/xattr:user.a:/attrs/short", report.Content, 1},
+		{"order of attributes", func(m *image) {
+			in := m.inode("attrs", "short")
+			fork := in.Raw[bytes.Index(in.Raw, []byte("aa value"))-3:]
+			one, two := string(fork[:11]), string(fork[11:15]) // user.a, and trusted.b without a value
+			copy(fork, two+one)
+			m.put(in)
+		}, "inode/xattrs:/attrs/short", report.Order, 13},
 		{"attribute in a block", in(xfs.AttrBlock, xfs.ValueField, "user.attribute-7", "attrs", "leaf"), "inode/xattr:user.attribute-7:/attrs/leaf", report.Content, 1},
 		{"long attribute", func(m *image) {
 			in := m.inode("attrs", "remote")

@@ -1,8 +1,6 @@
 package xfscmp
 
 import (
-	"strings"
-
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
@@ -33,8 +31,8 @@ func (c *comparison) inodeOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 		}
 		return c.displaced()
 	}
-	if !strings.HasPrefix(path, "/") && !c.internalPath(path) {
-		return c.freeInode(r, pa, pb)
+	if pa.Structure == xfs.FreeInode && pb.Structure == xfs.FreeInode {
+		return c.freeInode(pa)
 	}
 	p := c.At(path)
 	if p != nil {
@@ -53,18 +51,6 @@ func (c *comparison) inodeOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	return c.pairOwner(r, p, pa, pb)
 }
 
-// internalPath tells whether an inode was compared although no path leads to
-// it.
-func (c *comparison) internalPath(path string) bool {
-	sb := c.a.fs.SB
-	for _, ino := range []uint64{sb.RBmIno, sb.RSumIno, sb.UQuotIno, sb.GQuotIno, sb.PQuotIno} {
-		if path == numbered(ino) {
-			return true
-		}
-	}
-	return false
-}
-
 // pairOwner owns a part of an inode, or of what belongs to one, that has no
 // meaning of its own: it follows what differs in the file.
 func (c *comparison) pairOwner(r xfs.Region, p *treecmp.Pair, pa, pb xfs.Part) *ledger.Finding {
@@ -75,6 +61,11 @@ func (c *comparison) pairOwner(r xfs.Region, p *treecmp.Pair, pa, pb xfs.Part) *
 			causes = append(causes, c.Reordered)
 		}
 	}
+	if len(causes) == 0 {
+		if f := c.room(pa.Ino, pb.Ino); f != nil {
+			causes = append(causes, f)
+		}
+	}
 	if pa.Field == xfs.ExtentsField || pb.Field == xfs.ExtentsField {
 		if len(causes) == 0 || c.placed != nil {
 			causes = append(causes, c.displaced())
@@ -83,8 +74,13 @@ func (c *comparison) pairOwner(r xfs.Region, p *treecmp.Pair, pa, pb xfs.Part) *
 	if len(causes) > 0 {
 		return c.follow(structureOf(r, pa), pa.Field, causes...)
 	}
-	if pa.Field == xfs.SlackField && pb.Field == xfs.SlackField {
+	switch {
+	case pa.Field == xfs.SlackField && pb.Field == xfs.SlackField:
 		return c.slack(r, pa, pb)
+	case (pa.Name != pb.Name || pa.Start != pb.Start) && (pa.Field == xfs.ValueField || pb.Field == xfs.ValueField):
+		f := c.Enter("inode", "xattrs", c.a.path(pa.Ino), treecmp.About{Cause: report.Order, Remedy: "set attributes in a fixed order"})
+		f.Note = "the same attributes in another order"
+		return f
 	}
 	if c.placed != nil && (pa.Field == "di_nblocks" || pa.Field == "di_nextents" || pa.Field == "di_format" || pa.Field == "di_big_nextents") {
 		return c.follow(structureOf(r, pa), pa.Field, c.placed)
@@ -97,12 +93,12 @@ func (c *comparison) pairOwner(r xfs.Region, p *treecmp.Pair, pa, pb xfs.Part) *
 }
 
 // freeInode owns a part of an inode that no file has.
-func (c *comparison) freeInode(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
+func (c *comparison) freeInode(pa xfs.Part) *ledger.Finding {
 	what := treecmp.About{Cause: report.Residue, Remedy: fresh}
 	if pa.Field == "di_gen" {
 		what = aboutField(pa.Field)
 	}
-	f := c.Enter("free inode", pa.Field, "", what)
+	f := c.Enter(xfs.FreeInode, pa.Field, "", what)
 	f.Whole = true
 	if f.Bytes() > 0 {
 		return f
@@ -113,7 +109,7 @@ func (c *comparison) freeInode(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 			f.Follows(x)
 		}
 	}
-	f.Follows(c.shape()...)
+	f.Follows(c.because()...)
 	return f
 }
 

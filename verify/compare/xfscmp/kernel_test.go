@@ -111,6 +111,41 @@ func TestAnotherOrderIsSaid(t *testing.T) {
 	}
 }
 
+// TestAnotherHistoryIsPlacement makes the same files, of which some were made
+// before and removed again.
+func TestAnotherHistoryIsPlacement(t *testing.T) {
+	var images []string
+	for i := range 2 {
+		image := xfstest.Mkfs(t, 24<<20, "-m", "uuid=01020300-0000-0000-0000-0000000000ff")
+		mounted(t, image, func(t *testing.T, dir string) {
+			write := func(name string, size int) {
+				comparetest.Must(t, os.WriteFile(filepath.Join(dir, name), make([]byte, size), 0o644))
+			}
+			for j := range 90 * i {
+				write(fmt.Sprintf("gone-%d", j), 9000)
+			}
+			for j := range 40 {
+				write(fmt.Sprintf("file-%d", j), 5000)
+			}
+			for j := range 90 * i {
+				comparetest.Must(t, os.Remove(filepath.Join(dir, fmt.Sprintf("gone-%d", j))))
+			}
+		})
+		images = append(images, image)
+	}
+	fs := comparetest.Files(t, Compare, images[0], images[1])
+	for _, f := range fs {
+		if !f.Derived && f.Cause != report.Time && f.Cause != report.Random && f.Cause != report.Placement && f.Cause != report.Residue {
+			t.Errorf("%s: %s, %s", f.ID, f.Cause, f.Note)
+		}
+	}
+	for _, id := range []string{"inode/di_ino", "data/placement"} {
+		if f := comparetest.Find(t, fs, "p0/xfs/"+id); f.Derived || f.Count != 40 {
+			t.Errorf("%s", comparetest.Show(fs))
+		}
+	}
+}
+
 // TestOptionsOfMkfs makes filesystems with one option more.
 func TestOptionsOfMkfs(t *testing.T) {
 	uuid := []string{"-m", "uuid=01020300-0000-0000-0000-0000000000ff"}

@@ -136,11 +136,8 @@ func (c *comparison) partOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	case r.Kind == xfs.AttrBlock || r.Kind == xfs.TargetBlock || r.Kind == xfs.ExtentTree:
 		return c.forkOwner(r, pa, pb)
 	}
-	if shape := c.shape(); len(shape) > 0 {
-		return c.follow(structureOf(r, pa), pa.Field, shape...)
-	}
-	if c.placed != nil {
-		return c.follow(structureOf(r, pa), pa.Field, c.placed)
+	if causes := c.because(); len(causes) > 0 {
+		return c.follow(structureOf(r, pa), pa.Field, causes...)
 	}
 	return c.root(r, pa, pb, treecmp.About{Cause: report.Unknown, Remedy: repair})
 }
@@ -188,8 +185,8 @@ func (c *comparison) backupOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding 
 		return c.follow(structureOf(r, pa), pa.Field, f)
 	}
 	for _, name := range counts {
-		if shape := c.shape(); name == pa.Field && len(shape) > 0 {
-			return c.follow(structureOf(r, pa), pa.Field, shape...)
+		if causes := c.because(); name == pa.Field && len(causes) > 0 {
+			return c.follow(structureOf(r, pa), pa.Field, causes...)
 		}
 	}
 	return c.root(r, pa, pb, aboutSuper(pa.Field))
@@ -198,8 +195,8 @@ func (c *comparison) backupOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding 
 // slack owns bytes of a structure that nothing reads. What is left there
 // follows what was there before.
 func (c *comparison) slack(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
-	if shape := c.shape(); len(shape) > 0 {
-		return c.follow(structureOf(r, pa), pa.Field, shape...)
+	if causes := c.because(); len(causes) > 0 {
+		return c.follow(structureOf(r, pa), pa.Field, causes...)
 	}
 	return c.root(r, pa, pb, treecmp.About{Cause: report.Residue, Remedy: fresh})
 }

@@ -112,6 +112,20 @@ func (c *comparison) shape() []*ledger.Finding {
 	return append(slices.Clone(c.options), c.grown...)
 }
 
+// because lists what counts and trees follow from: the shape, or else that
+// things lie elsewhere for no reason that is known.
+func (c *comparison) because() []*ledger.Finding {
+	out := c.shape()
+	if len(out) == 0 {
+		for _, f := range []*ledger.Finding{c.placed, c.number} {
+			if f != nil {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
 // displaced is the finding that things lie elsewhere.
 func (c *comparison) displaced() *ledger.Finding {
 	if c.whole != nil {

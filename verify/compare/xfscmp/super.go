@@ -57,10 +57,10 @@ func showField(f field.Field, raw []byte) string {
 // linkSuper says what the superblock's counts and checksum follow from, once
 // the trees are compared.
 func (c *comparison) linkSuper() {
-	shape := c.shape()
+	causes := c.because()
 	for _, name := range counts {
 		if x := c.super[name]; x != nil {
-			x.Follows(shape...)
+			x.Follows(causes...)
 		}
 	}
 	if x := c.super["sb_lsn"]; x != nil {
