@@ -29,6 +29,7 @@ var superFields = map[string]treecmp.About{
 	"compat_ro_flags": {Cause: report.Environment, Remedy: "mkfs.btrfs -O FEATURES (-R before 6.2), in the same version"},
 	"compat_flags":    {Cause: report.Environment, Remedy: sameTool},
 	"nr_global_roots": {Cause: report.Environment, Remedy: "build with the same number of processors"},
+	"log_root":        {Cause: report.Environment, Remedy: "unmount the filesystem before its image is taken, so that it has no log"},
 	"flags":           {Cause: report.Environment, Remedy: sameTool},
 	"reserved":        {Cause: report.Residue, Remedy: treecmp.FreshBlocks},
 	"padding":         {Cause: report.Residue, Remedy: treecmp.FreshBlocks},
@@ -67,7 +68,7 @@ func generational(name string) bool {
 }
 
 // deciding are the fields of the superblock that all else lies by.
-var deciding = []string{"total_bytes", "sectorsize", "nodesize", "csum_type", "incompat_flags", "compat_ro_flags"}
+var deciding = []string{"total_bytes", "sectorsize", "nodesize", "csum_type", "incompat_flags", "compat_ro_flags", "log_root"}
 
 // treeFields are those of items of other trees than files'.
 var treeFields = map[string]treecmp.About{

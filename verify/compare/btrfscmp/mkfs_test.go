@@ -72,25 +72,81 @@ func TestOtherOptionsOfMkfs(t *testing.T) {
 	wantMade(t, a, made(t, "-U", uuid, "--rootdir", dir, "-O", "^no-holes"), "p0/btrfs/superblock/incompat_flags")
 }
 
-// TestWhatTheKernelChanged: subvolumes, snapshots and compressed files.
+// TestWhatTheKernelChanged: subvolumes, snapshots, compressed files, quotas, and
+// what is written in another way by other options.
 func TestWhatTheKernelChanged(t *testing.T) {
 	judge.Root(t)
-	image := made(t)
-	t.Run("fill", func(t *testing.T) {
-		folder := sametree.Mounted(t, "btrfs", image, "rw,compress-force=zstd")
-		judge.Must(t, "btrfs", "subvolume", "create", filepath.Join(folder, "sub"))
-		must(t, os.WriteFile(filepath.Join(folder, "sub/text"), bytes.Repeat([]byte("a line of text\n"), 20000), 0o644))
-		must(t, os.WriteFile(filepath.Join(folder, "sub/other"), sametree.Noise(1, 500_000), 0o644))
-		judge.Must(t, "btrfs", "filesystem", "sync", folder)
-		judge.Must(t, "btrfs", "subvolume", "snapshot", filepath.Join(folder, "sub"), filepath.Join(folder, "snap"))
-	})
-	before := read(t, image)
-	compared(t, before, bytes.Clone(before))
-	t.Run("change", func(t *testing.T) {
-		folder := sametree.Mounted(t, "btrfs", image, "rw,noatime,compress-force=zstd")
-		must(t, os.WriteFile(filepath.Join(folder, "snap/text"), bytes.Repeat([]byte("another line of text\n"), 20000), 0o644))
-		must(t, os.Remove(filepath.Join(folder, "sub/other")))
-	})
-	fs := compared(t, before, read(t, image))
-	comparetest.WantRoots(t, fs, "p0/btrfs/directory/entry:/sub/other", "p0/btrfs/data/content:/snap/text")
+	for _, c := range []struct{ args, options string }{
+		{"", "compress-force=zstd"},
+		{"-M --csum sha256", "compress-force=zlib"},
+		{"-m single -n 4096 -R ^free-space-tree", "compress-force=lzo,space_cache=v1"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			image := made(t, strings.Fields(c.args)...)
+			mounted := func(name string, do func(in func(string) string)) {
+				t.Run(name, func(t *testing.T) {
+					folder := sametree.Mounted(t, "btrfs", image, "rw,noatime,"+c.options)
+					do(func(name string) string { return filepath.Join(folder, name) })
+				})
+			}
+			text := bytes.Repeat([]byte("a line of text\n"), 20000)
+			mounted("fill", func(in func(string) string) {
+				judge.Must(t, "btrfs", "subvolume", "create", in("sub"))
+				must(t, os.WriteFile(in("sub/text"), text, 0o644))
+				must(t, os.WriteFile(in("sub/other"), sametree.Noise(1, 500_000), 0o644))
+				must(t, os.WriteFile(in("noise"), sametree.Noise(2, 500_000), 0o644))
+				judge.Must(t, "btrfs", "quota", "enable", in(""))
+				judge.Must(t, "btrfs", "filesystem", "sync", in(""))
+				judge.Must(t, "btrfs", "subvolume", "snapshot", in("sub"), in("snap"))
+			})
+			before := sparseCopy(t, image)
+			if fs := comparetest.Files(t, Compare, before, image); len(fs) > 0 {
+				t.Errorf("equal images:\n%s", comparetest.Show(fs))
+			}
+			var logged string
+			mounted("change", func(in func(string) string) {
+				f, err := os.OpenFile(in("noise"), os.O_WRONLY, 0)
+				must(t, err)
+				_, err = f.WriteAt([]byte("changed"), 200_000)
+				must(t, err)
+				must(t, f.Sync()) // which writes a log only
+				must(t, f.Close())
+				logged = sparseCopy(t, image)
+				must(t, os.WriteFile(in("snap/text"), append(text, text...), 0o644))
+				must(t, os.Remove(in("sub/other")))
+			})
+			x, y := read(t, before), read(t, logged)
+			fs, warnings, _ := comparetest.Bytes(t, Compare, x, y)
+			if len(warnings) != 1 || !strings.Contains(warnings[0], "second image: its log was not replayed") {
+				t.Errorf("warnings: %q", warnings)
+			}
+			comparetest.WantRoots(t, fs, "p0/btrfs/superblock/log_root")
+			want := []string{"p0/btrfs/data/content:/noise", "p0/btrfs/data/content:/snap/text", "p0/btrfs/directory/entry:/sub/other"}
+			fs = comparetest.Files(t, Compare, before, image)
+			got := comparetest.Roots(fs)
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("root findings: %q\n%s", got, comparetest.Show(fs))
+			}
+		})
+	}
+}
+
+// sparseCopy copies an image, with a hole for each of its blocks of zeros.
+func sparseCopy(t *testing.T, image string) string {
+	t.Helper()
+	b := read(t, image)
+	path := filepath.Join(t.TempDir(), "copy.img")
+	f, err := os.Create(path)
+	must(t, err)
+	defer f.Close()
+	must(t, f.Truncate(int64(len(b))))
+	const block = 64 << 10
+	zeros := make([]byte, block)
+	for at := 0; at < len(b); at += block {
+		if part := b[at:min(at+block, len(b))]; !bytes.Equal(part, zeros[:len(part)]) {
+			_, err := f.WriteAt(part, int64(at))
+			must(t, err)
+		}
+	}
+	return path
 }

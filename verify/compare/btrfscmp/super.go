@@ -108,6 +108,8 @@ var alike = map[string]string{
 	"dev_item.fsid":                   "fsid",
 	"metadata_uuid":                   "fsid",
 	"leafsize":                        "nodesize",
+	"log_root_level":                  "log_root",
+	"log_root_transid":                "log_root",
 	"stripesize":                      "sectorsize",
 	"dev_item.total_bytes":            "total_bytes",
 	"dev_item.sector_size":            "sectorsize",
