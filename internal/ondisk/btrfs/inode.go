@@ -146,44 +146,39 @@ const maxUp = 1024
 // Path is the first path of an inode, from the root of the filesystem; ok is
 // false where no name leads there.
 func (fs *FS) Path(t *Tree, number uint64) (path string, ok bool) {
-	var parts []string
 	for range maxUp {
-		root := t.Item.RootDirID
-		if root == 0 {
-			root = FirstFree
-		}
-		if number == root {
-			if t.ID == FSTree {
-				return joined(parts), true
-			}
-			parent := fs.Tree(t.Parent)
-			if t.Parent == 0 || parent == nil {
-				return "", false
-			}
-			parts = append(parts, t.Label)
-			number, t = t.Dir, parent
-			continue
-		}
-		name, up, found := fs.nameOf(t, number)
-		if !found {
+		name, parent, dir, ok := fs.Up(t, number)
+		switch {
+		case !ok:
 			return "", false
+		case parent == nil:
+			return "/" + path, true
+		case path != "":
+			name += "/"
 		}
-		parts = append(parts, name)
-		number = up
+		path = name + path
+		t, number = parent, dir
 	}
 	return "", false
 }
 
-func joined(parts []string) string {
-	if len(parts) == 0 {
-		return "/"
+// Up is one step of the way from an inode to the root of the filesystem: its
+// first name, and the folder that has it, which is in another tree for a
+// subvolume's root directory. At the root of all there is no parent.
+func (fs *FS) Up(t *Tree, number uint64) (name string, parent *Tree, dir uint64, ok bool) {
+	root := t.Item.RootDirID
+	if root == 0 {
+		root = FirstFree
 	}
-	var b strings.Builder
-	for i := len(parts) - 1; i >= 0; i-- {
-		b.WriteByte('/')
-		b.WriteString(parts[i])
+	switch {
+	case number != root:
+		name, dir, ok = fs.nameOf(t, number)
+		return name, t, dir, ok
+	case t.ID == FSTree:
+		return "", nil, 0, true
 	}
-	return b.String()
+	parent = fs.Tree(t.Parent)
+	return t.Label, parent, t.Dir, t.Parent != 0 && parent != nil
 }
 
 // nameOf is the first name of an inode, and the folder that has it.

@@ -21,18 +21,19 @@ type comparison struct {
 	a, b  *side
 	whole *ledger.Finding // where the trees could not be read
 
-	super   [3][]*ledger.Finding // what differs in each copy of the superblock
-	decide  []*ledger.Finding    // what decides where things lie, and how many there are
-	fields  map[*ledger.Finding]*values
-	drawn   []*ledger.Finding // times that mkfs.btrfs has drawn
-	paths   [2]map[object]string
-	known   []known // what is looked for in what is left over
-	clocks  []clock
-	windows [2]window
-	tries   int                           // how often it was looked for
-	sums    map[[2]uint64]*ledger.Finding // of nodes' checksums, by their logical addresses
-	shared  bool                          // there are snapshots
-	lazy    map[string]int                // findings of single files that were entered while bytes were swept, by name
+	super     [3][]*ledger.Finding // what differs in each copy of the superblock
+	decide    []*ledger.Finding    // what decides where things lie, and how many there are
+	fields    map[*ledger.Finding]*values
+	drawn     []*ledger.Finding // times that mkfs.btrfs has drawn
+	paths     [2]map[object]string
+	known     []known // what is looked for in what is left over
+	clocks    []clock
+	windows   [2]window
+	tries     int                           // how often it was looked for
+	sums      map[[2]uint64]*ledger.Finding // of nodes' checksums, by their logical addresses
+	shared    bool                          // there are snapshots
+	pathBytes [2]int
+	lazy      map[string]int // findings of single files that were entered while bytes were swept, by name
 }
 
 // object is an inode of a tree.

@@ -388,6 +388,37 @@ func read(t testing.TB, path string) []byte {
 	return b
 }
 
+// TestOtherSize: what a larger device changes follows from that.
+func TestOtherSize(t *testing.T) {
+	opt := defaults()
+	size, err := mkbtrfs.Size(sample(), opt)
+	must(t, err)
+	image := func(size int64) []byte {
+		opt.Size = size
+		m := make(memory, size)
+		must(t, mkbtrfs.Write(t.Context(), m, sample(), opt))
+		return m
+	}
+	both(t, image(size), image(size+9<<20), "p0/btrfs/superblock/total_bytes")
+}
+
+// TestNoWayUp: inodes that no name leads to have their number, even where names
+// go round in a circle.
+func TestNoWayUp(t *testing.T) {
+	a := write(t, sample(), defaults())
+	e := edit(t, a)
+	dev := e.lookup("dev")
+	r, ok, err := e.fs.Find(e.fs.Tree(btrfs.FSTree), btrfs.Key{ObjectID: dev.Number, Type: btrfs.InodeRefKey, Offset: btrfs.FirstFree})
+	if err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	e.node(r.Node, func(raw []byte) { // the folder is its own parent
+		raw[btrfs.HeaderSize+r.Index*btrfs.ItemSize+9] = byte(dev.Number)
+		raw[btrfs.HeaderSize+r.Index*btrfs.ItemSize+10] = byte(dev.Number >> 8)
+	})
+	both(t, a, e.b, "p0/btrfs/fs-tree/items")
+}
+
 // TestMirror: what differs in a mirror alone is a finding of its own, and what
 // differs in all copies is one.
 func TestMirror(t *testing.T) {

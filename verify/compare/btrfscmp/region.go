@@ -9,6 +9,7 @@ import (
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 	"github.com/reprodisk/reprodisk/verify/compare/regions"
+	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
 // side is one of the two filesystems, with an account of its bytes.
@@ -202,25 +203,65 @@ func (s *side) copyAt(base, size int64) []byte {
 	return s.second.raw
 }
 
-// path is how an inode is shown: by its first path, and by its number where it
-// has none.
+// Limits of what is kept of paths.
+const (
+	maxUp    = 1024     // folders
+	maxPaths = 64 << 20 // bytes of all paths of a side
+)
+
+// path is how an inode is shown: by the name that it is compared under or its
+// first path, and by its number where it has none. Each folder on the way is
+// looked up once.
 func (c *comparison) path(second bool, t *btrfs.Tree, number uint64) string {
-	s, known := c.a, c.paths[0]
+	s, known, i := c.a, c.paths[0], 0
 	if second {
-		s, known = c.b, c.paths[1]
+		s, known, i = c.b, c.paths[1], 1
 	}
-	o := object{t.ID, number}
-	if p, ok := known[o]; ok {
+	if p, ok := known[object{t.ID, number}]; ok {
 		return p
 	}
-	p, ok := s.fs.Path(t, number)
-	switch {
-	case ok:
-	case t.ID == btrfs.FSTree:
-		p = fmt.Sprintf("<%d>", number)
-	default:
-		p = fmt.Sprintf("<%s: %d>", t.Name(), number)
+	type step struct {
+		object
+		t    *btrfs.Tree
+		name string
 	}
-	known[o] = p
-	return p
+	var way []step
+	base := ""
+	for len(way) < maxUp {
+		o := object{t.ID, number}
+		if p, ok := known[o]; ok {
+			base = p
+			break
+		}
+		name, parent, dir, ok := s.fs.Up(t, number)
+		if ok && parent == nil {
+			base, known[o] = "/", "/"
+			break
+		}
+		way = append(way, step{o, t, name})
+		if !ok {
+			break
+		}
+		t, number = parent, dir
+	}
+	for len(way) > 0 {
+		x := way[len(way)-1]
+		way = way[:len(way)-1]
+		if base == "" || c.pathBytes[i] > maxPaths {
+			base = numbered(x.t, x.number)
+		} else {
+			base = treecmp.JoinPath(base, x.name)
+		}
+		known[x.object] = base
+		c.pathBytes[i] += len(base)
+	}
+	return base
+}
+
+// numbered shows an inode by its number.
+func numbered(t *btrfs.Tree, number uint64) string {
+	if t.ID == btrfs.FSTree {
+		return fmt.Sprintf("<%d>", number)
+	}
+	return fmt.Sprintf("<%s: %d>", t.Name(), number)
 }

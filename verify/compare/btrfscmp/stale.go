@@ -35,7 +35,7 @@ const (
 	sameRun = 60
 	// maxTries is how many bytes are looked at in this way, which costs more
 	// than comparing them.
-	maxTries = 1 << 20
+	maxTries = 1 << 18
 )
 
 // learn collects the values to look for.
