@@ -259,12 +259,23 @@ func configName(algorithm int) string { return erofs.AlgorithmName(algorithm) + 
 // settle enters what the trees do not show: inodes of another form, and things
 // that lie elsewhere.
 func (c *comparison) settle() {
-	var alone []*treecmp.Pair
+	var alone, laid []*treecmp.Pair
 	for _, p := range c.formed {
-		if q := c.At(p.Path); q == nil || len(q.All()) == 0 {
+		a, b := p.A.Ref.(*erofs.Inode), p.B.Ref.(*erofs.Inode)
+		switch q := c.At(p.Path); {
+		case q != nil && len(q.All()) > 0:
+		case a.Large == b.Large:
+			laid = append(laid, p)
+		default:
 			alone = append(alone, p)
 		}
 	}
+	// How data is laid out depends on what else is there, for one because an end
+	// that would cross its block is not put behind the inode.
+	if len(laid) > 0 && len(c.shape()) == 0 {
+		alone = append(alone, laid...)
+	}
+	c.shaped = nil
 	if len(alone) > 0 {
 		file := ""
 		if len(alone) == 1 {

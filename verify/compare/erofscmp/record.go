@@ -42,8 +42,11 @@ func (c *comparison) inodeOwner(a, b region, off int64) ledger.Owned {
 // packedField is the finding of a field of the packed inode, which no path
 // leads to.
 func (c *comparison) packedField(name string) *ledger.Finding {
-	if f := c.super["build_time"]; f != nil && (name == "i_mtime" || name == "i_mtime_nsec") {
-		return c.Consequence("packed inode", name, f)
+	if name == "i_mtime" || name == "i_mtime_nsec" {
+		if f := c.super["build_time"]; f != nil {
+			return c.Consequence("packed inode", "i_mtime", f)
+		}
+		return c.Enter("packed inode", "i_mtime", "", treecmp.About{Cause: report.Time, Remedy: pinTime + ", without --mkfs-time"})
 	}
 	if f := c.fromShape("packed inode", name); f != nil {
 		return f
@@ -91,13 +94,16 @@ func (c *comparison) fieldOwner(path, name string, in *erofs.Inode) *ledger.Find
 	case "i_xattr_icount":
 		causes = attributes(p)
 	case "i_format":
-		if p == nil || len(p.All()) == 0 {
-			if c.forms != nil {
-				return c.forms
-			}
+		if p != nil && len(p.All()) > 0 {
+			causes = p.All()
 			break
 		}
-		causes = p.All()
+		if c.forms != nil {
+			return c.forms
+		}
+		if f := c.fromShape(inodeFields, name); f != nil {
+			return f
+		}
 	default:
 		if !strings.Contains(name, "reserved") && p != nil {
 			causes = p.All()
