@@ -216,8 +216,7 @@ func partsCover(t *testing.T, units *Units, r Region, start, end int64) {
 func TestDirtyLog(t *testing.T) {
 	image := xfstest.Mkfs(t, 64<<20)
 	copied := filepath.Join(t.TempDir(), "copy")
-	t.Run("mounted", func(t *testing.T) {
-		dir := sametree.Mounted(t, "xfs", image, "rw")
+	xfstest.Mounted(t, image, func(t *testing.T, dir string) {
 		must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o600))
 		fd, err := unix.Open(dir, unix.O_RDONLY, 0)
 		must(t, err)

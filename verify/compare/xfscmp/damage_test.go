@@ -134,7 +134,7 @@ func TestOneDamagedFileLeavesTheOthers(t *testing.T) {
 func TestDirtyLogIsSaid(t *testing.T) {
 	image := xfstest.Mkfs(t, 24<<20)
 	copied := filepath.Join(t.TempDir(), "copy")
-	mounted(t, image, func(t *testing.T, dir string) {
+	xfstest.Mounted(t, image, func(t *testing.T, dir string) {
 		comparetest.Must(t, os.WriteFile(filepath.Join(dir, "file"), []byte("x"), 0o600))
 		fd, err := unix.Open(dir, unix.O_RDONLY, 0)
 		comparetest.Must(t, err)

@@ -9,19 +9,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/reprodisk/reprodisk/internal/judge/sametree"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs/xfstest"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/comparetest"
 )
-
-// mounted has the kernel do something to a filesystem.
-func mounted(t *testing.T, image string, do func(t *testing.T, dir string)) {
-	t.Helper()
-	if !t.Run("mounted", func(t *testing.T) { do(t, sametree.Mounted(t, "xfs", image, "rw")) }) {
-		t.FailNow()
-	}
-}
 
 // TestTheKernelsChanges has the kernel change one thing of a copy. What it
 // writes besides, follows from that.
@@ -69,7 +60,7 @@ func TestTheKernelsChanges(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := filepath.Join(t.TempDir(), "b")
 			comparetest.Must(t, os.WriteFile(b, comparetest.Read(t, a), 0o600))
-			mounted(t, b, func(t *testing.T, dir string) { comparetest.Must(t, c.do(dir)) })
+			xfstest.Mounted(t, b, func(t *testing.T, dir string) { comparetest.Must(t, c.do(dir)) })
 			var want []string
 			for _, id := range c.want {
 				want = append(want, "p0/xfs/"+id)
@@ -88,7 +79,7 @@ func TestAnotherOrderIsSaid(t *testing.T) {
 	var images []string
 	for _, step := range []int{1, 7} {
 		image := xfstest.Mkfs(t, 24<<20, "-m", "uuid=01020300-0000-0000-0000-0000000000ff")
-		mounted(t, image, func(t *testing.T, dir string) {
+		xfstest.Mounted(t, image, func(t *testing.T, dir string) {
 			for i := range 100 {
 				comparetest.Must(t, os.WriteFile(fmt.Sprintf("%s/file-%02d", dir, i*step%100), []byte{byte(i * step % 100)}, 0o644))
 			}
@@ -117,7 +108,7 @@ func TestAnotherHistoryIsPlacement(t *testing.T) {
 	var images []string
 	for i := range 2 {
 		image := xfstest.Mkfs(t, 24<<20, "-m", "uuid=01020300-0000-0000-0000-0000000000ff")
-		mounted(t, image, func(t *testing.T, dir string) {
+		xfstest.Mounted(t, image, func(t *testing.T, dir string) {
 			write := func(name string, size int) {
 				comparetest.Must(t, os.WriteFile(filepath.Join(dir, name), make([]byte, size), 0o644))
 			}
