@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	umask := syscall.Umask(0o022) // which some stories look at
+	t.Cleanup(func() { syscall.Umask(umask) })
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -270,6 +270,9 @@ func TestAsAnOrdinaryUser(t *testing.T) {
 	if err := os.WriteFile(program, self, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(program, 0o755); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
 	tmp := filepath.Join(dir, "tmp")
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		t.Fatal(err)

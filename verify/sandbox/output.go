@@ -197,6 +197,7 @@ func (t *taker) folder(from, to int, name, shown string, depth int) error {
 			return outputError(shown, err)
 		}
 		defer unix.Close(target)
+		unix.Fchmod(target, 0o755) // whatever the umask
 	}
 	names, err := dir.Readdirnames(-1)
 	if err != nil {

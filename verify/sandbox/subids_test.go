@@ -66,6 +66,7 @@ func TestRangesOfIDs(t *testing.T) {
 		if err := os.WriteFile(name, b, 0o755); err != nil {
 			t.Fatal(err)
 		}
+		os.Chmod(name, 0o755) // whatever the umask
 	}
 	if err := os.Mkdir(tmp, 0o700); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,11 @@ func (t *treeTaker) take(n *tree.Node, at, shown string, depth int) error {
 		if depth >= maxDepth {
 			return outputError(shown, fmt.Errorf("is more than %d folders deep", maxDepth))
 		}
-		if err := t.root.Mkdir(at, 0o755); err != nil {
+		err := t.root.Mkdir(at, 0o755)
+		if err == nil {
+			err = t.root.Chmod(at, 0o755) // whatever the umask
+		}
+		if err != nil {
 			return outputError(shown, err)
 		}
 		for _, c := range n.Children {

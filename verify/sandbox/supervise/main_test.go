@@ -4,6 +4,7 @@ package supervise
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -60,6 +61,7 @@ type command struct {
 	user    *syscall.Credential
 	env     []string
 	ctx     context.Context
+	program string // this one, where another user may run it; empty: as it is
 }
 
 // start runs a program under supervision, as the sandbox does at level
@@ -107,7 +109,7 @@ func (c command) run(t testing.TB, w world.World, args ...string) (run, error) {
 		if env == nil {
 			env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "LC_ALL=C", "TZ=UTC"}
 		}
-		p, err := os.StartProcess("/proc/self/exe", append([]string{execStage, path}, args[1:]...), &os.ProcAttr{
+		p, err := os.StartProcess(cmp.Or(c.program, "/proc/self/exe"), append([]string{execStage, path}, args[1:]...), &os.ProcAttr{
 			Dir:   c.dir,
 			Env:   env,
 			Files: []*os.File{null, outW, errW, build},

@@ -45,6 +45,7 @@ func build(t testing.TB) string {
 				programs.err = &os.PathError{Op: string(out), Path: name, Err: err}
 				return
 			}
+			os.Chmod(filepath.Join(programs.dir, name), 0o755) // whatever the umask
 		}
 	})
 	if programs.err != nil {

@@ -256,6 +256,9 @@ func TestAnOrdinaryUser(t *testing.T) {
 	if err := os.WriteFile(copied, data, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(copied, 0o755); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
 	cmd := exec.Command(copied, "-test.run", "^TestOrdinary$", "-test.v")
 	cmd.Env = append(os.Environ(), "SUPERVISE_ASK="+asks(t)[0], "TMPDIR="+work)
 	cmd.Dir = work
@@ -264,6 +267,7 @@ func TestAnOrdinaryUser(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	// A supervisor that is root, a build that is not.
+	nobody.program = copied
 	everySecond(t, clocks["running"], nobody.must(t, everything(), asks(t)[0], "clock"))
 }
 
