@@ -28,6 +28,9 @@ const (
 	roRmapbt         = 1 << 1
 	roReflink        = 1 << 2
 
+	// Reflink is the flag of di_flags2 by which a file may share its blocks.
+	Reflink = 1 << 1
+
 	// BigTime is the flag of di_flags2 by which times are 64 bits of
 	// nanoseconds since December 1901.
 	BigTime = 1 << 3

@@ -55,6 +55,19 @@ func TestTheKernelsChanges(t *testing.T) {
 			}
 			return os.WriteFile(dir+"/new/file", make([]byte, 100_000), 0o644)
 		}, []string{"directory/entry:/new"}},
+		{"clone", func(dir string) error {
+			from, err := os.Open(dir + "/files/large")
+			if err != nil {
+				return err
+			}
+			defer from.Close()
+			to, err := os.Create(dir + "/files/clone")
+			if err != nil {
+				return err
+			}
+			defer to.Close()
+			return unix.IoctlFileClone(int(to.Fd()), int(from.Fd()))
+		}, []string{"directory/entry:/files/clone"}},
 		{"removed", func(dir string) error { return os.RemoveAll(dir + "/dirs/100") }, []string{"directory/entry:/dirs/100"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -23,6 +23,10 @@ func (c *comparison) explains(p *treecmp.Pair, field string) []*ledger.Finding {
 		if f := c.super["sb_features_incompat"]; f != nil {
 			return []*ledger.Finding{f}
 		}
+		a, b := p.A.Ref.(*xfs.Inode), p.B.Ref.(*xfs.Inode)
+		if a.Flags2^b.Flags2 == xfs.Reflink {
+			return c.Changes[:min(len(c.Changes), maxCauses)] // it shares blocks with what is new or gone
+		}
 	case "di_ctime":
 		out := p.Changes()
 		for _, f := range p.All() {
