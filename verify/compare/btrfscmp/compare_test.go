@@ -32,7 +32,7 @@ func sampleOf(many int) *tree.Node {
 	put("etc/hard", text)
 	put("etc/small", sametree.File([]byte("small\n")))
 	put("etc/nothing", sametree.File(nil))
-	put("usr/lib/large.so", sametree.File(sametree.Noise(1, 3<<20+100)))
+	put("usr/lib/large.so", sametree.File(sametree.Noise(1, 1<<20+100)))
 	sparse := make([]byte, 1<<20)
 	copy(sparse[700_000:], "in the middle")
 	put("usr/lib/sparse", sametree.File(sparse))
@@ -106,8 +106,8 @@ func TestOnePlantedDifference(t *testing.T) {
 	content := func(b []byte) func(n *tree.Node) {
 		return func(n *tree.Node) { n.Content, n.Size = sametree.File(b).Content, int64(len(b)) }
 	}
-	changed := sametree.Noise(1, 3<<20+100)
-	changed[2<<20] ^= 1
+	changed := sametree.Noise(1, 1<<20+100)
+	changed[1<<19] ^= 1
 	a := write(t, sample(), defaults())
 	for _, c := range []struct {
 		name  string

@@ -91,7 +91,7 @@ func tolerates(t *testing.T, good, patch []byte, places []int64, turned bool) {
 func TestDamagedAddsUp(t *testing.T) {
 	good, hot := small(t)
 	r := rand.New(rand.NewPCG(3, 4))
-	for i := range 10 * comparetest.Rounds() {
+	for i := range 7 * comparetest.Rounds() {
 		patch := make([]byte, 4*(1+r.IntN(6)))
 		for k := range patch {
 			patch[k] = byte(r.Uint32())
