@@ -14,6 +14,16 @@ import (
 // changes with a directory's entries and a file's content, and that of change
 // with whatever somebody sets in the inode as well.
 func (c *comparison) explains(p *treecmp.Pair, field string) []*ledger.Finding {
+	a, b := p.A.Ref.(*xfs.Inode), p.B.Ref.(*xfs.Inode)
+	if a.Raw == nil || b.Raw == nil {
+		// Of an inode that cannot be read there is nothing else to say.
+		for _, path := range []string{p.Path, ""} {
+			if f := c.Has("inode", "damage", path); f != nil && field != "damage" {
+				return []*ledger.Finding{f}
+			}
+		}
+		return nil
+	}
 	switch field {
 	case "di_mtime":
 		return p.Changes()
@@ -23,7 +33,6 @@ func (c *comparison) explains(p *treecmp.Pair, field string) []*ledger.Finding {
 		if f := c.super["sb_features_incompat"]; f != nil {
 			return []*ledger.Finding{f}
 		}
-		a, b := p.A.Ref.(*xfs.Inode), p.B.Ref.(*xfs.Inode)
 		if a.Flags2^b.Flags2 == xfs.Reflink {
 			return c.Changes[:min(len(c.Changes), maxCauses)] // it shares blocks with what is new or gone
 		}
