@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
@@ -82,22 +81,11 @@ func (x *btr) object(path string, in *btrfs.Inode, parent uint64) *Object {
 	if o.Inode, stored = btrNumber(in); stored {
 		o.Has |= HasInode
 	}
-	switch o.Type() {
-	case tree.Symlink:
-		target, err := x.fs.Target(in)
-		if err != nil {
-			x.v.problemAt(path, err)
-		}
-		o.Target = target
-	case tree.Block, tree.Char:
-		o.Major, o.Minor = in.Device()
-	}
+	x.v.special(o, func() (string, error) { return x.fs.Target(in) }, in.Device)
 	attributes, err := x.fs.Xattrs(in)
-	if err != nil {
-		x.v.problemAt(path, err)
-	}
+	x.v.problemAt(path, err)
 	for _, a := range attributes {
-		o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Data), sha256.Sum256(a.Data)})
+		o.addXattr(a.Name, a.Data)
 	}
 	return o
 }

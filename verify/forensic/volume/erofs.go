@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/erofs"
@@ -54,22 +53,11 @@ func (x *ero) object(path string, in *erofs.Inode, parent uint64) *Object {
 		Inode: in.NID, Parent: parent, Links: in.Links, UID: in.UID, GID: in.GID,
 		Mtime: Time{Time: in.Mtime, Set: true}, ref: in,
 	}
-	switch o.Type() {
-	case tree.Symlink:
-		target, err := x.fs.Readlink(in)
-		if err != nil {
-			x.v.problemAt(path, err)
-		}
-		o.Target = target
-	case tree.Block, tree.Char:
-		o.Major, o.Minor = in.Device()
-	}
+	x.v.special(o, func() (string, error) { return x.fs.Readlink(in) }, in.Device)
 	attributes, err := x.fs.Xattrs(in)
-	if err != nil {
-		x.v.problemAt(path, err)
-	}
+	x.v.problemAt(path, err)
 	for _, a := range attributes {
-		o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Value), sha256.Sum256(a.Value)})
+		o.addXattr(a.Name, a.Value)
 	}
 	return o
 }

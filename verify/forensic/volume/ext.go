@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
@@ -67,7 +66,7 @@ func (x *ext) object(e ext4.Entry) *Object {
 			x.v.problem(p.Error())
 		}
 		for _, a := range attributes {
-			o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Value), sha256.Sum256(a.Value)})
+			o.addXattr(a.Name, a.Value)
 		}
 	}
 	return o

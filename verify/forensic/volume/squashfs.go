@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 
@@ -63,11 +62,9 @@ func (x *squash) object(path string, in *squashfs.Inode, parent uint64) *Object 
 		o.Major, o.Minor = in.Rdev>>8&0xfff, in.Rdev&0xff|in.Rdev>>12&0xfff00
 	}
 	attributes, err := x.fs.Xattrs(in)
-	if err != nil {
-		x.v.problemAt(path, err)
-	}
+	x.v.problemAt(path, err)
 	for _, a := range attributes {
-		o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Value), sha256.Sum256(a.Value)})
+		o.addXattr(a.Name, a.Value)
 	}
 	return o
 }

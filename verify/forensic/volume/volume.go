@@ -2,6 +2,7 @@ package volume
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -191,7 +192,28 @@ func (v *Volume) problem(text string) {
 	v.problems = append(v.problems, text)
 }
 
-func (v *Volume) problemAt(path string, err error) { v.problem(fmt.Sprintf("%.80q: %v", path, err)) }
+// problemAt keeps an error about a path, if there is one.
+func (v *Volume) problemAt(path string, err error) {
+	if err != nil {
+		v.problem(fmt.Sprintf("%.80q: %v", path, err))
+	}
+}
+
+// special fills in what only symbolic links and devices have.
+func (v *Volume) special(o *Object, target func() (string, error), device func() (major, minor uint32)) {
+	switch o.Type() {
+	case tree.Symlink:
+		var err error
+		o.Target, err = target()
+		v.problemAt(o.Path, err)
+	case tree.Block, tree.Char:
+		o.Major, o.Minor = device()
+	}
+}
+
+func (o *Object) addXattr(name string, value []byte) {
+	o.Xattrs = append(o.Xattrs, Xattr{name, len(value), sha256.Sum256(value)})
+}
 
 // Problems lists what was left out of the walk and why, complete once it has
 // ended.

@@ -2,7 +2,6 @@ package volume
 
 import (
 	"context"
-	"crypto/sha256"
 	"io"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
@@ -56,22 +55,11 @@ func (x *xfsVolume) object(path string, in *xfs.Inode, parent uint64) *Object {
 		Inode: in.Ino, Parent: parent, Links: in.Links, UID: in.UID, GID: in.GID,
 		Atime: time(in.Atime), Mtime: time(in.Mtime), Ctime: time(in.Ctime), Crtime: time(in.Crtime), ref: in.Ino,
 	}
-	switch o.Type() {
-	case tree.Symlink:
-		target, err := x.fs.Target(in)
-		if err != nil {
-			x.v.problemAt(path, err)
-		}
-		o.Target = target
-	case tree.Block, tree.Char:
-		o.Major, o.Minor = in.Device()
-	}
+	x.v.special(o, func() (string, error) { return x.fs.Target(in) }, in.Device)
 	attributes, err := x.fs.Xattrs(in)
-	if err != nil {
-		x.v.problemAt(path, err)
-	}
+	x.v.problemAt(path, err)
 	for _, a := range attributes {
-		o.Xattrs = append(o.Xattrs, Xattr{a.Name, len(a.Value), sha256.Sum256(a.Value)})
+		o.addXattr(a.Name, a.Value)
 	}
 	return o
 }
