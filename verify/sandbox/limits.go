@@ -13,7 +13,9 @@ func (o *execOrders) setLimits() error {
 	set := func(what string, resource int, n uint64) error {
 		most := n
 		if resource == unix.RLIMIT_CPU {
-			most++ // at the first limit SIGXCPU says what is wrong, at the second all ends
+			// At the first limit SIGXCPU says what is wrong, at the second all ends. A
+			// virtual machine that had to wait may count seconds at once.
+			most += 5
 		}
 		var now unix.Rlimit
 		if err := unix.Getrlimit(resource, &now); err == nil {
