@@ -184,7 +184,9 @@ func (c *comparison) compareSuper() {
 // linkSuper says what the superblock's counts, places and checksum follow from.
 func (c *comparison) linkSuper() {
 	for _, x := range c.counts {
-		x.Follows(c.causes()...)
+		if x.Follows(c.shape()...); c.placed != nil {
+			x.Follows(c.placed)
+		}
 	}
 	x := c.super["checksum"]
 	if x == nil {
@@ -362,14 +364,6 @@ func (c *comparison) fromShape(structure, field string) *ledger.Finding {
 	}
 	c.follow[k] = f
 	return f
-}
-
-// causes are what counts and places follow from.
-func (c *comparison) causes() []*ledger.Finding {
-	if s := c.shape(); len(s) > 0 {
-		return s
-	}
-	return []*ledger.Finding{c.displaced()}
 }
 
 // displaced is the finding that things lie at other places.

@@ -237,6 +237,10 @@ func (c *comparison) entryOwner(a, b region, off int64) ledger.Owned {
 	}
 	switch f.Name {
 	case "nid":
+		if len(c.shape()) == 0 && len(c.moved) == 0 {
+			o.Finding = c.Enter("directory", f.Name, path, treecmp.About{Cause: report.Unknown, Remedy: sameTool})
+			break
+		}
 		o.Finding = c.displaced()
 	case "file_type":
 		if p := c.At(path); p != nil && p.Owner("i_mode") != nil {
