@@ -65,7 +65,7 @@ func (fs *FS) data(in *Inode) (*data, error) {
 		return d, nil
 	}
 	var err error
-	switch in.Format & layoutMask {
+	switch in.Layout() {
 	case FlatPlain, FlatInline:
 		err = fs.flat(d, in)
 	case ChunkBased:
@@ -80,7 +80,7 @@ func (fs *FS) data(in *Inode) (*data, error) {
 func (fs *FS) flat(d *data, in *Inode) error {
 	bs := fs.BlockSize()
 	whole := in.Size
-	if in.Format&layoutMask == FlatInline && in.Size > 0 {
+	if in.Layout() == FlatInline && in.Size > 0 {
 		whole = (in.Size - 1) &^ (bs - 1)
 	}
 	if in.Union == nullBlock && whole == in.Size {

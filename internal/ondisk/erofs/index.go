@@ -29,7 +29,7 @@ func (fs *FS) compressed(d *data, in *Inode) error {
 	}
 	x := &index{fs: fs, in: in, h: h, bits: uint(fs.sb.BlockBits) + uint(h.ClusterBits&15)}
 	switch {
-	case h.Advise&^adviseAll != 0 || in.Format&layoutMask == CompressedFull && h.Advise&adviseCompact2B != 0:
+	case h.Advise&^adviseAll != 0 || in.Layout() == CompressedFull && h.Advise&adviseCompact2B != 0:
 		return wrong(place+4, "h_advise 0x%x is not read", h.Advise)
 	case h.Advise&adviseInline != 0 && h.Advise&adviseFragment != 0:
 		return wrong(place+4, "h_advise 0x%x: the file's end is in two places", h.Advise)
@@ -40,7 +40,7 @@ func (fs *FS) compressed(d *data, in *Inode) error {
 		return wrong(place, "an index of %d entries cannot be, or is shared so often that it is damaged", x.count)
 	}
 	begin := place
-	if in.Format&layoutMask == CompressedFull {
+	if in.Layout() == CompressedFull {
 		place += 8
 		begin = place
 		err = x.full(d, place)
@@ -124,7 +124,7 @@ func (x *index) close(d *data, end int64, tail bool) error {
 	switch {
 	case tail && x.h.Advise&adviseFragment != 0:
 		e.Form, e.Start, e.Size = Fragment, int64(x.h.Fragment), e.Length
-		if x.in.Format&layoutMask == CompressedFull {
+		if x.in.Layout() == CompressedFull {
 			e.Start |= int64(x.head.block) << 32
 		}
 	case tail && x.h.Advise&adviseInline != 0 && x.h.Fragment>>16 != 0:

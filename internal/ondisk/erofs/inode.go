@@ -28,9 +28,12 @@ type Inode struct {
 // IsDir tells whether the inode is a directory.
 func (i *Inode) IsDir() bool { return i.Mode&tree.TypeMask == tree.Directory }
 
+// Layout says how its data lies: FlatPlain, FlatInline, …
+func (i *Inode) Layout() uint16 { return i.Format & layoutMask }
+
 // Compressed tells whether its data is.
 func (i *Inode) Compressed() bool {
-	l := i.Format & layoutMask
+	l := i.Layout()
 	return l == CompressedFull || l == CompressedCompact
 }
 
@@ -115,7 +118,7 @@ func (fs *FS) inode(nid uint64) (*Inode, error) {
 	default:
 		return nil, wrong(off, "i_mode 0%o of inode %d has no type", in.Mode, nid)
 	}
-	if l := in.Format & layoutMask; l > ChunkBased {
+	if l := in.Layout(); l > ChunkBased {
 		return nil, wrong(off, "the data of inode %d is laid out in way %d", nid, l>>1)
 	}
 	if count > 0 {
@@ -139,6 +142,6 @@ func (i *Inode) Form() string {
 	layout := map[uint16]string{
 		FlatPlain: "flat plain", CompressedFull: "compressed with a full index", FlatInline: "flat inline",
 		CompressedCompact: "compressed with a compact index", ChunkBased: "chunk-based",
-	}[i.Format&layoutMask]
+	}[i.Layout()]
 	return size + ", " + layout
 }

@@ -41,6 +41,7 @@ type comparison struct {
 
 	inodes, data []place  // of what both sides have
 	moved        []string // paths of those that lie elsewhere
+	shoved       bool     // data of a file lies elsewhere
 	regular      []regular
 	unread       map[string]bool // paths of those whose content cannot be read
 	formed       []*treecmp.Pair // whose inodes have another form
@@ -128,13 +129,25 @@ func (c *comparison) met(p *treecmp.Pair) {
 	c.inodes = append(c.inodes, place{a.Offset, b.Offset})
 	if p.A.Mode&tree.TypeMask == tree.Regular && p.B.Mode&tree.TypeMask == tree.Regular {
 		c.regular = append(c.regular, regular{p.Path, a.NID, b.NID})
-		if bs := c.a.fs.BlockSize(); !a.Compressed() && a.Format == b.Format && a.Size > bs && b.Size > bs {
+		if a.Format == b.Format && c.a.hasBlocks(a) && c.b.hasBlocks(b) {
 			c.data = append(c.data, place{int64(a.Union), int64(b.Union)})
+			c.shoved = c.shoved || a.Union != b.Union
 		}
 	}
 	if a.Offset != b.Offset {
 		c.moved = append(c.moved, p.Path)
 	}
+}
+
+// hasBlocks tells whether i_u is where an inode's data begins.
+func (s *side) hasBlocks(in *erofs.Inode) bool {
+	switch in.Layout() {
+	case erofs.FlatPlain:
+		return in.Size > 0
+	case erofs.FlatInline:
+		return in.Size > s.fs.BlockSize()
+	}
+	return false
 }
 
 // names lists the findings that a name of the pair's files is there on one side
@@ -364,6 +377,11 @@ func (c *comparison) fromShape(structure, field string) *ledger.Finding {
 	}
 	c.follow[k] = f
 	return f
+}
+
+// still tells that nothing gives cause to lie elsewhere, and that nothing does.
+func (c *comparison) still() bool {
+	return len(c.shape()) == 0 && len(c.moved) == 0 && !c.shoved
 }
 
 // displaced is the finding that things lie at other places.

@@ -129,6 +129,7 @@ func TestOneFlippedBitIsOneRoot(t *testing.T) {
 		{"rdev", plain, func(i image) int64 { return i.field("/etc/device", "i_u") }, []string{"inode/rdev:/etc/device"}},
 		{"size", plain, func(i image) int64 { return i.field("/many/1", "i_size") }, []string{"data/content:/many/1"}},
 		{"block", plain, func(i image) int64 { return i.field("/usr/lib/other.so", "i_u") }, []string{"data/content:/usr/lib/other.so"}},
+		{"block of what has none", plain, func(i image) int64 { return i.field("/many/1", "i_u") }, []string{"inode/i_u:/many/1"}},
 		{"inline data", plain, func(i image) int64 { return i.data(i.inode("/many/1"), 0) }, []string{"data/content:/many/1"}},
 		{"data", plain, func(i image) int64 { return i.data(i.inode("/usr/lib/binary.so"), 70_000) }, []string{"data/content:/usr/lib/binary.so"}},
 		{"target", plain, func(i image) int64 { return i.data(i.inode("/etc/link"), 3) }, []string{"inode/target:/etc/link"}},

@@ -75,6 +75,9 @@ func (c *comparison) fieldOwner(path, name string, in *erofs.Inode) *ledger.Find
 	var causes []*ledger.Finding
 	switch name {
 	case "i_u", "target":
+		if name == "i_u" && c.still() { // of an inode that has no blocks
+			return c.Enter(inodeFields, name, path, treecmp.About{Cause: report.Unknown, Remedy: sameTool})
+		}
 		return c.displaced()
 	case "i_ino":
 		if f := c.fromShape(inodeFields, name); f != nil {
@@ -237,7 +240,7 @@ func (c *comparison) entryOwner(a, b region, off int64) ledger.Owned {
 	}
 	switch f.Name {
 	case "nid":
-		if len(c.shape()) == 0 && len(c.moved) == 0 {
+		if c.still() {
 			o.Finding = c.Enter("directory", f.Name, path, treecmp.About{Cause: report.Unknown, Remedy: sameTool})
 			break
 		}
