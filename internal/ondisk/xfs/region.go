@@ -39,9 +39,6 @@ type Region struct {
 	Off        int64  // of a fork: bytes from its beginning at Start
 }
 
-// Problem is something that keeps a part of the account from being made.
-type Problem = Error
-
 // maxRegions bounds the memory of an account. A sound filesystem has one for
 // each piece of a file, and for each 64 inodes.
 const maxRegions = 16 << 20

@@ -22,11 +22,14 @@ const (
 
 	incompatMetaUUID = 1 << 2 // XFS_SB_FEAT_INCOMPAT_META_UUID
 	incompatSparse   = 1 << 1 // XFS_SB_FEAT_INCOMPAT_SPINODES
-	incompatMetaDir  = 1 << 8 // XFS_SB_FEAT_INCOMPAT_METADIR
 	incompatZoned    = 1 << 9 // XFS_SB_FEAT_INCOMPAT_ZONED
 	roFinobt         = 1 << 0 // XFS_SB_FEAT_RO_COMPAT_FINOBT
 	roRmapbt         = 1 << 1
 	roReflink        = 1 << 2
+
+	// MetaUUID is the flag of sb_features_incompat by which copies of the UUID
+	// are those of sb_meta_uuid.
+	MetaUUID = 1 << 2
 
 	// Reflink is the flag of di_flags2 by which a file may share its blocks.
 	Reflink = 1 << 1

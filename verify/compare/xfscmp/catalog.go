@@ -35,6 +35,7 @@ var superFields = map[string]treecmp.About{
 	"sb_logsunit":    {Cause: report.Environment, Remedy: "mkfs.xfs -l sunit=: it follows from the device that the image lies on"},
 	"sb_logsectsize": {Cause: report.Environment, Remedy: "mkfs.xfs -l sectsize=512: it follows from the device that the image lies on"},
 	"sb_qflags":      {Cause: report.Environment, Remedy: "mount with the same options for quotas; " + neverMount},
+	"sb_uquotino":    {Cause: report.Environment, Remedy: "mount with the same options for quotas; " + neverMount},
 	"sb_lsn":         {Cause: report.Environment, Remedy: neverMount},
 	"sb_crc":         {Cause: report.Unknown, Remedy: repair},
 }
@@ -66,7 +67,8 @@ var superFollows = map[string][]string{
 	"sb_rootino":       {"sb_blocksize", "sb_inodesize", "sb_sectsize", "sb_unit", "sb_features_ro_compat", "sb_features_incompat"},
 	"sb_rbmino":        {"sb_rootino"},
 	"sb_rsumino":       {"sb_rootino"},
-	"sb_meta_uuid":     {},
+	"sb_gquotino":      {"sb_uquotino"},
+	"sb_pquotino":      {"sb_uquotino", "sb_gquotino"},
 }
 
 // aboutSuper is what is known of a field of the superblock.

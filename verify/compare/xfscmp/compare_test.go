@@ -6,9 +6,11 @@ import (
 	"errors"
 	"hash/crc32"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
+	"github.com/reprodisk/reprodisk/internal/judge"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs/xfstest"
 	"github.com/reprodisk/reprodisk/report"
@@ -343,5 +345,18 @@ func TestElsewhereOnTheDisk(t *testing.T) {
 	comparetest.WantRoots(t, fs, "p0/xfs/inode/di_uid:/files/large", "p0/xfs/data/content:/files/sparse")
 	if len(fs) != 2 || len(res.Warnings) > 0 || fs[0].Ranges[0].Offset < 1<<20+m.inode("files", "large").Offset {
 		t.Errorf("%q\n%s", res.Warnings, comparetest.Show(fs))
+	}
+}
+
+// TestUUIDThatWasChanged has xfs_db give a filesystem another UUID, as
+// xfs_admin -U does.
+func TestUUIDThatWasChanged(t *testing.T) {
+	a := xfstest.Mkfs(t, 24<<20)
+	b := filepath.Join(t.TempDir(), "b")
+	comparetest.Must(t, os.WriteFile(b, comparetest.Read(t, a), 0o600))
+	judge.Must(t, "xfs_db", "-x", "-c", "uuid 01020300-0000-0000-0000-0000000000ff", b)
+	for _, x := range [][2]string{{a, b}, {b, a}} {
+		// It also writes "none" in another way than mkfs.xfs.
+		comparetest.WantRoots(t, comparetest.Files(t, Compare, x[0], x[1]), "p0/xfs/superblock/sb_uuid", "p0/xfs/superblock/sb_uquotino")
 	}
 }

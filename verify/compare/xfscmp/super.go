@@ -2,7 +2,9 @@ package xfscmp
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
+	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/field"
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
@@ -15,7 +17,7 @@ var counts = []string{"sb_icount", "sb_ifree", "sb_fdblocks", "sb_frextents"}
 // named are fields of the superblock that have no say in where things lie.
 var named = []string{
 	"sb_uuid", "sb_meta_uuid", "sb_fname", "sb_crc", "sb_lsn", "sb_icount", "sb_ifree", "sb_fdblocks", "sb_frextents",
-	"sb_qflags", "sb_flags", "sb_imax_pct", "sb_unit", "sb_width", "sb_logsunit", "sb_pad", "sb_inprogress",
+	"sb_qflags", "sb_uquotino", "sb_gquotino", "sb_pquotino", "sb_flags", "sb_imax_pct", "sb_unit", "sb_width", "sb_logsunit", "sb_pad", "sb_inprogress",
 }
 
 // compareSuper enters the fields that differ between the superblocks.
@@ -30,8 +32,15 @@ func (c *comparison) compareSuper() {
 		x.A, x.B = showField(f, a), showField(f, b)
 		x.At(c.Sides.A.Base+int64(f.Offset), int64(f.Length))
 		c.super[f.Name] = x
-		if !slices.Contains(named, f.Name) {
+		if !slices.Contains(named, f.Name) && (f.Name != "sb_features_incompat" || !c.renamedLater()) {
 			c.options = append(c.options, x)
+		}
+	}
+	if c.renamedLater() {
+		for _, name := range []string{"sb_features_incompat", "sb_meta_uuid"} {
+			if x := c.super[name]; x != nil {
+				x.Follows(c.super["sb_uuid"])
+			}
 		}
 	}
 	for name, from := range superFollows {
@@ -43,9 +52,21 @@ func (c *comparison) compareSuper() {
 	}
 }
 
+// renamedLater tells whether one of the filesystems was given another UUID after
+// it was made: it keeps the first one for its copies.
+func (c *comparison) renamedLater() bool {
+	a, b := xfs.SuperblockLayout.Decode(c.a.raw), xfs.SuperblockLayout.Decode(c.b.raw)
+	return a.Incompat^b.Incompat == xfs.MetaUUID
+}
+
+var be = binary.BigEndian
+
 func showField(f field.Field, raw []byte) string {
 	if f.Kind == field.Text {
 		return field.ShowText(raw)
+	}
+	if strings.HasSuffix(f.Name, "quotino") && be.Uint64(raw) == noInode {
+		return "none" // as 0 is, which mkfs.xfs writes: the kernel and xfs_db write this
 	}
 	v := f.Show(raw)
 	if names := xfs.FeatureNames(f.Name, raw); names != "" {
