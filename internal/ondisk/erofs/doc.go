@@ -14,9 +14,10 @@
 // library does not.
 //
 // The bytes are not trusted. Nothing is unpacked beyond the size that the
-// kernel allows an extent, the entries of indexes that may be read are counted
-// against a budget that grows with the filesystem, and so are the extents of
-// one file. Every error about the bytes is a *Error that tells the byte offset.
+// kernel allows an extent. What many inodes may share is counted against
+// budgets that grow with the filesystem: entries of indexes, attributes and
+// targets, unpacked bytes. Every error about the bytes is a *Error that tells
+// the byte offset.
 //
 // Refused by name: features that Linux 6.15 and later have beyond these (block
 // addresses of 48 bits with their index of extents, compressed metadata),
