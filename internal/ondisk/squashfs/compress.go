@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/anchore/go-lzo"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/ulikunitz/xz/lzma"
@@ -24,6 +25,8 @@ func unpackerOf(compression uint16) (unpacker, error) {
 		return unpackZlib, nil
 	case XZ:
 		return unpackXZ, nil
+	case LZO:
+		return func(dst, src []byte) (int, error) { return lzo.Decompress(src, dst) }, nil
 	case LZ4:
 		return func(dst, src []byte) (int, error) { return lz4.UncompressBlock(src, dst) }, nil
 	case ZSTD:

@@ -17,6 +17,6 @@
 // with the filesystem, so that tables that point at each other end. Every
 // error is a *Error that tells the byte offset.
 //
-// Refused by name: versions before 4.0 and big-endian ones, lzma and lzo
-// compression, and xz with filters for machine code (-Xbcj).
+// Refused by name: versions before 4.0 and big-endian ones, lzma compression,
+// and xz with filters for machine code (-Xbcj).
 package squashfs

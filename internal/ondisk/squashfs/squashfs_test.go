@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anchore/go-lzo"
 	"github.com/diskfs/go-diskfs/backend/file"
 	diskfs "github.com/diskfs/go-diskfs/filesystem/squashfs"
 	"github.com/klauspost/compress/zstd"
@@ -130,6 +131,7 @@ func TestTreeIsWhatUnsquashfsLists(t *testing.T) {
 		{"-comp", "gzip"},
 		{"-comp", "gzip", "-Xstrategy", "filtered"},
 		{"-comp", "xz"},
+		{"-comp", "lzo"},
 		{"-comp", "xz", "-Xdict-size", "50%"},
 		{"-comp", "lz4"},
 		{"-comp", "lz4", "-Xhc"},
@@ -270,13 +272,15 @@ func TestSecondOpinion(t *testing.T) {
 }
 
 func TestUnreadableIsRefusedByName(t *testing.T) {
-	dir := sampleTree(t)
+	lzma := pack(t, sampleTree(t))
+	f, _ := SuperblockLayout.Named("compression")
+	lzma[f.Offset] = LZMA
 	for _, c := range []struct {
 		name string
 		b    []byte
 		say  string
 	}{
-		{"lzo", pack(t, dir, "-comp", "lzo"), "lzo compression is not read"},
+		{"lzma", lzma, "lzma compression is not read"},
 		{"empty", nil, "the image ends"},
 		{"zeros", make([]byte, 4096), "s_magic is 0x00000000"},
 	} {
@@ -311,6 +315,12 @@ func TestBlocksNeverUnpackBeyondTheirSize(t *testing.T) {
 	l := make([]byte, lz4.CompressBlockBound(len(zeros)))
 	n, err := lz4.CompressBlock(zeros, l, nil)
 	must(t, err)
+	// Literals of 18 and 39 x 255 and 1 bytes, and the end.
+	literals := append(append(make([]byte, 1+39), 1), zeros[:18+39*255+1]...)
+	literals = append(literals, 0x11, 0, 0)
+	if n, err := lzo.Decompress(literals, make([]byte, 10_000)); n != 9964 || err != nil {
+		t.Fatalf("the example unpacks to %d bytes, %v", n, err)
+	}
 	for _, c := range []struct {
 		name        string
 		compression uint16
@@ -321,6 +331,7 @@ func TestBlocksNeverUnpackBeyondTheirSize(t *testing.T) {
 		{"xz with a dictionary of 64 MiB", XZ, huge.Bytes()},
 		{"zstd", ZSTD, zs.EncodeAll(zeros, nil)},
 		{"lz4", LZ4, l[:n]},
+		{"lzo", LZO, literals},
 	} {
 		u, err := unpackerOf(c.compression)
 		must(t, err)
@@ -336,7 +347,7 @@ func FuzzOpen(f *testing.F) {
 	must(f, os.WriteFile(filepath.Join(dir, "a"), bytes.Repeat([]byte("text "), 3000), 0o644))
 	must(f, os.Mkdir(filepath.Join(dir, "d"), 0o755))
 	must(f, os.Symlink("a", filepath.Join(dir, "d/l")))
-	for _, comp := range []string{"gzip", "xz", "lz4", "zstd"} {
+	for _, comp := range []string{"gzip", "xz", "lzo", "lz4", "zstd"} {
 		f.Add(pack(f, dir, "-comp", comp, "-b", "4096"))
 	}
 	f.Add(pack(f, dir, "-noI", "-noD", "-noF", "-noX"))

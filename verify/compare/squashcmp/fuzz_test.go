@@ -24,7 +24,7 @@ func hot(b []byte) []int {
 
 func TestDamagedSquashfsAddsUp(t *testing.T) {
 	dir := comparetest.SmallTree(t)
-	for i, args := range [][]string{{"-comp", "gzip"}, {"-comp", "xz"}, {"-comp", "lz4"}, {"-comp", "zstd"}, {"-noI", "-noD", "-noF", "-noX"}} {
+	for i, args := range [][]string{{"-comp", "gzip"}, {"-comp", "xz"}, {"-comp", "lz4"}, {"-comp", "lzo"}, {"-comp", "zstd"}, {"-noI", "-noD", "-noF", "-noX"}} {
 		t.Run(strings.Join(args, " "), func(t *testing.T) {
 			good := comparetest.Read(t, makeSquash(t, dir, append(args, "-b", "4096", "-nopad")...))
 			comparetest.Damaged(t, Compare, good, hot(good), uint64(i), comparetest.Rounds())
