@@ -92,8 +92,8 @@ bootctl: judges
 	mkdir -p "$(dir $(REPRODISK_BOOTCTL))"; mv bootctl "$(REPRODISK_BOOTCTL)"
 
 test: judges kernel bootctl lint
-	$(GO) test -timeout 15m ./...
-	$(GO) test -race -short -timeout 15m $(RACE)
+	umask 022; $(GO) test -timeout 15m ./...
+	umask 022; $(GO) test -race -short -timeout 15m $(RACE)
 
 lint:
 	$(GO) vet ./...

@@ -2,7 +2,8 @@ package xfs
 
 import (
 	"context"
-	"slices"
+
+	"github.com/reprodisk/reprodisk/internal/regions"
 )
 
 // Kind is what a region is for.
@@ -277,24 +278,14 @@ func (a *account) chunk(ag uint32, rec []byte) {
 	}
 }
 
-// arrange puts the regions in order, and fills the gaps. Where several claim a
-// byte, the one that begins first has it: files may share their blocks.
+// arrange puts the regions in order, and fills the gaps. Files may share their
+// blocks.
 func (a *account) arrange() []Region {
-	slices.SortStableFunc(a.regions, func(x, y Region) int {
-		if x.Start != y.Start {
-			return int(min(max(x.Start-y.Start, -1), 1))
-		}
-		return int(x.Kind) - int(y.Kind)
-	})
-	out := make([]Region, 0, len(a.regions)+len(a.regions)/8)
+	all := regions.Arrange(a.regions, Region.bounds, func(x, y Region) int { return int(x.Kind) - int(y.Kind) },
+		func(r Region, at int64) (Region, bool) { return r.cut(at, a.fs.SB.InodeLog) })
+	out := make([]Region, 0, len(all)+len(all)/8)
 	var end int64
-	for _, r := range a.regions {
-		if r.End <= end {
-			continue
-		}
-		if r.Start < end {
-			r.cut(end, a.fs.SB.InodeLog)
-		}
+	for _, r := range all {
 		if r.Start > end {
 			out = append(out, Region{Start: end, End: r.Start, Kind: Unclaimed, Group: a.fs.groupAt(end)})
 		}
@@ -307,20 +298,20 @@ func (a *account) arrange() []Region {
 	return out
 }
 
-// cut takes off what lies before at.
-func (r *Region) cut(at int64, inodeLog uint8) {
-	switch r.Kind {
-	case InodeTable:
-		size := int64(1) << inodeLog
-		n := (at - r.Start + size - 1) / size
-		r.Ino += uint64(n)
-		r.Start = min(r.Start+n*size, r.End)
-		// Inodes begin at multiples of their size: at is one of them, unless the
-		// region before is cut short, and then what is between is of no kind.
-	default:
+func (r Region) bounds() (start, end int64) { return r.Start, r.End }
+
+// cut takes off what lies before at. Of inodes whole ones are left: at is where
+// one begins, unless the region before is cut short itself.
+func (r Region) cut(at int64, inodeLog uint8) (Region, bool) {
+	if r.Kind != InodeTable {
 		r.Off += at - r.Start
 		r.Start = at
+		return r, true
 	}
+	n := (at - r.Start + 1<<inodeLog - 1) >> inodeLog
+	r.Ino += uint64(n)
+	r.Start += n << inodeLog
+	return r, r.Start < r.End
 }
 
 func (fs *FS) groupAt(off int64) uint32 {

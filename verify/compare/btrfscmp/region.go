@@ -7,8 +7,8 @@ import (
 	"math"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 

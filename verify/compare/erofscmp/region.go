@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/erofs"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 

@@ -6,10 +6,10 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/ext4"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
 )
 
 const format = "ext4"

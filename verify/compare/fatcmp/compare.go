@@ -5,10 +5,10 @@ import (
 	"fmt"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/fat"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/report"
 	"github.com/reprodisk/reprodisk/verify/compare/contents"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
 )
 
 const format = "fat"

@@ -6,7 +6,7 @@ import (
 	"errors"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/iso9660"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 

@@ -6,8 +6,8 @@ import (
 	"fmt"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/xfs"
+	"github.com/reprodisk/reprodisk/internal/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/regions"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
