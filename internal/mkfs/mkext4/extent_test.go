@@ -40,6 +40,9 @@ func TestExtentTrees(t *testing.T) {
 // files are cut in two there: once in large groups, once in 31 small ones.
 func TestFilesAcrossGroups(t *testing.T) {
 	for _, inodes := range []uint32{0, 1_000_000} {
+		if testing.Short() && inodes > 0 {
+			continue
+		}
 		i := inode(tree.Regular | 0o644)
 		i.Size = 200 << 20
 		data := map[int64]bool{}

@@ -28,6 +28,9 @@ func hashOf(name string) uint32 {
 }
 
 func TestHugeDirectory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a directory has no goroutines")
+	}
 	const n = 120_000
 	name := func(i int) string { return fmt.Sprintf("a-name-of-some-length-%d", i) }
 	root := dir("", bulkDir("many", numbered(n, name)))
@@ -122,6 +125,9 @@ func TestOtherHash(t *testing.T) {
 }
 
 func TestDirectorySizes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a directory has no goroutines")
+	}
 	// Around the end of one block, of two leaves, and of the index' first block.
 	for _, n := range []int{100, 101, 168, 169, 170, 171, 200, 300, 507 * 136, 508*136 + 50} {
 		root := dir("", bulkDir("d", numbered(n, func(i int) string { return fmt.Sprintf("%012d", i) })))
