@@ -67,6 +67,9 @@ var asks = []struct {
 }
 
 func TestEveryPartOfAWorldIsMade(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many sandboxes, one after the other, whose goroutines are those of one")
+	}
 	w := whole()
 	if why := Can(Isolated, &w); len(why) > 0 {
 		t.Fatalf("isolated cannot make: %v", why)
