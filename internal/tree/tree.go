@@ -135,13 +135,18 @@ func walk(path string, n *Node, visit func(string, *Node) error) error {
 	if err := visit(path, n); err != nil {
 		return err
 	}
-	if path == "/" {
-		path = ""
-	}
 	for _, c := range n.Children {
-		if err := walk(path+"/"+c.Name, c, visit); err != nil {
+		if err := walk(JoinPath(path, c.Name), c, visit); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// JoinPath is the path of a name in a directory.
+func JoinPath(dir, name string) string {
+	if dir == "/" {
+		return dir + name
+	}
+	return dir + "/" + name
 }

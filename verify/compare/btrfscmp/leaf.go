@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
+	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
@@ -87,7 +88,7 @@ func (c *comparison) fileItem(t, u *btrfs.Tree, p btrfs.Part) *ledger.Finding {
 			f = content
 		}
 	case btrfs.DirItemKey, btrfs.DirIndexKey:
-		f = c.Lone(treecmp.JoinPath(path, p.Sub))
+		f = c.Lone(tree.JoinPath(path, p.Sub))
 	}
 	if f != nil {
 		return f
@@ -103,7 +104,7 @@ func (c *comparison) fileField(p btrfs.Part, name, path string) *ledger.Finding 
 	case btrfs.InodeItemKey:
 	case btrfs.DirItemKey, btrfs.DirIndexKey:
 		where = "directory"
-		path = treecmp.JoinPath(path, p.Sub)
+		path = tree.JoinPath(path, p.Sub)
 		fallthrough
 	default:
 		name = fieldName(p.Key, name)

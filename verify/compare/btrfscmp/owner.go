@@ -61,11 +61,8 @@ func (c *comparison) elsewhere(a, b region) *ledger.Finding {
 			continue
 		}
 		path := c.path(i == 1, r.extent.tree, r.extent.number)
-		if f := c.Lone(path); f != nil {
+		if f := c.Data(path); f != nil {
 			return f
-		}
-		if p := c.At(path); p != nil && p.Content != nil {
-			return p.Content
 		}
 	}
 	return c.placement()

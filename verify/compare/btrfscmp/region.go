@@ -8,8 +8,8 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/btrfs"
 	"github.com/reprodisk/reprodisk/internal/regions"
+	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/verify/compare/ledger"
-	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
 // side is one of the two filesystems, with an account of its bytes.
@@ -250,7 +250,7 @@ func (c *comparison) path(second bool, t *btrfs.Tree, number uint64) string {
 		if base == "" || c.pathBytes[i] > maxPaths {
 			base = numbered(x.t, x.number)
 		} else {
-			base = treecmp.JoinPath(base, x.name)
+			base = tree.JoinPath(base, x.name)
 		}
 		known[x.object] = base
 		c.pathBytes[i] += len(base)

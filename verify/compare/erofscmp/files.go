@@ -88,22 +88,12 @@ type file struct {
 	side *side
 }
 
-// unread is content of which not even the place can be read.
-type unread struct {
-	size int64
-	err  error
-}
-
-func (u unread) Size() int64                                            { return u.size }
-func (u unread) ReadAt([]byte, int64) (int, error)                      { return 0, u.err }
-func (u unread) Same(*treecmp.Comparison, treecmp.Content, int64) int64 { return 0 }
-
 func (t *files) Open(n *treecmp.Node) treecmp.Content {
 	in := n.Ref.(*erofs.Inode)
 	f, err := t.fs.OpenFile(in)
 	if err != nil {
 		t.failed[in.NID] = true
-		return unread{n.Size, err}
+		return treecmp.Unread(n.Size, err)
 	}
 	return file{f, in.NID, t.side}
 }

@@ -118,10 +118,7 @@ func (c *comparison) padding() *ledger.Finding {
 
 // contentOwner owns bytes of one file's data.
 func (c *comparison) contentOwner(a, b region) *ledger.Finding {
-	if p := c.At(a.path); p != nil && p.Content != nil {
-		return p.Content
-	}
-	if f := c.Lone(a.path); f != nil {
+	if f := c.Data(a.path); f != nil {
 		return f
 	}
 	switch {

@@ -234,7 +234,7 @@ func (c *comparison) entryOwner(a, b region, off int64) ledger.Owned {
 	f := erofs.DirentLayout.At(int(at - x.Offset))
 	o.Start = off - (at - x.Offset) + int64(f.Offset)
 	o.End = o.Start + int64(f.Length)
-	path := treecmp.JoinPath(a.path, x.Name)
+	path := tree.JoinPath(a.path, x.Name)
 	if dots(x.Name) {
 		path = a.path
 	}
@@ -280,17 +280,7 @@ func (s *side) entryAt(r region, at int64) (e erofs.Entry, inName, ok bool) {
 // shifted owns bytes of a directory that hold one entry on one side and another
 // on the other.
 func (c *comparison) shifted(path string) *ledger.Finding {
-	var causes []*ledger.Finding
-	if p := c.At(path); p != nil {
-		causes = append(causes, p.Entries...)
-	}
-	if f := c.Lone(path); f != nil {
-		causes = append(causes, f)
-	}
-	if c.InAnotherOrder(path) {
-		causes = append(causes, c.Reordered)
-	}
-	if len(causes) > 0 {
+	if causes := c.Listing(path); len(causes) > 0 {
 		return c.Consequence("directory", "entries", causes...)
 	}
 	if f := c.fromShape("directory", "entries"); f != nil {

@@ -165,7 +165,7 @@ func (w *walk) object(path string, in *erofs.Inode, depth int) error {
 		if err != nil {
 			return err
 		}
-		if err := w.object(treecmp.JoinPath(path, e.Name), child, depth+1); err != nil {
+		if err := w.object(tree.JoinPath(path, e.Name), child, depth+1); err != nil {
 			return err
 		}
 	}

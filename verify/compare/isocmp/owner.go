@@ -182,16 +182,7 @@ func (c *comparison) recordOwner(a, b region, off int64) ledger.Owned {
 // shifted owns bytes of a directory that hold one record on one side and
 // another on the other.
 func (c *comparison) shifted(a region, o ledger.Owned) ledger.Owned {
-	var causes []*ledger.Finding
-	if p := c.At(a.path); p != nil {
-		causes = append(causes, p.Entries...)
-	}
-	if f := c.Lone(a.path); f != nil {
-		causes = append(causes, f)
-	}
-	if c.InAnotherOrder(a.path) {
-		causes = append(causes, c.Reordered)
-	}
+	causes := c.Listing(a.path)
 	if len(causes) == 0 {
 		causes = c.Roots // a longer name or target moves what follows it
 	}

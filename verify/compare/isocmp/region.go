@@ -7,6 +7,7 @@ import (
 
 	"github.com/reprodisk/reprodisk/internal/ondisk/iso9660"
 	"github.com/reprodisk/reprodisk/internal/regions"
+	"github.com/reprodisk/reprodisk/internal/tree"
 	"github.com/reprodisk/reprodisk/verify/compare/treecmp"
 )
 
@@ -110,7 +111,7 @@ func (w *walk) directory(path, parent string, dir *iso9660.Record, depth int) er
 	w.continued(path, path, l.Self)
 	w.continued(path, parent, l.Parent)
 	for _, r := range l.Records {
-		sub := treecmp.JoinPath(path, r.Name)
+		sub := tree.JoinPath(path, r.Name)
 		w.continued(path, sub, r)
 		if r.IsDir() {
 			if err := w.directory(sub, path, r, depth+1); err != nil {
@@ -188,5 +189,5 @@ func (s *side) recordAt(r region, off int64) (*iso9660.Record, string) {
 	case rec.Parent():
 		return rec, r.parent
 	}
-	return rec, treecmp.JoinPath(r.path, rec.Name)
+	return rec, tree.JoinPath(r.path, rec.Name)
 }

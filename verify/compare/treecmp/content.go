@@ -19,6 +19,18 @@ type Content interface {
 	Same(c *Comparison, other Content, off int64) int64
 }
 
+// Unread is content of which not even the place can be read, because of err.
+func Unread(size int64, err error) Content { return unread{max(size, 0), err} }
+
+type unread struct {
+	size int64
+	err  error
+}
+
+func (u unread) Size() int64                            { return u.size }
+func (u unread) ReadAt([]byte, int64) (int, error)      { return 0, u.err }
+func (u unread) Same(*Comparison, Content, int64) int64 { return 0 }
+
 // contentDiff tells how far two contents are apart.
 type contentDiff struct {
 	pair         *Pair

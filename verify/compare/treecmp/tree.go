@@ -257,6 +257,32 @@ func (c *Comparison) InAnotherOrder(path string) bool {
 	return slices.ContainsFunc(c.ordered, func(p *Pair) bool { return p.Path == path })
 }
 
+// Data is the finding that what a file holds differs, or that the file is there
+// on one side only; nil where neither is so.
+func (c *Comparison) Data(path string) *ledger.Finding {
+	if p := c.byPath[path]; p != nil && p.Content != nil {
+		return p.Content
+	}
+	return c.Lone(path)
+}
+
+// Listing lists the findings that a directory's entries stand elsewhere for:
+// those of entries that only one side has, that the directory itself is on one
+// side only, and that it has another order.
+func (c *Comparison) Listing(path string) []*ledger.Finding {
+	var out []*ledger.Finding
+	if p := c.byPath[path]; p != nil {
+		out = append(out, p.Entries...)
+	}
+	if f := c.Lone(path); f != nil {
+		out = append(out, f)
+	}
+	if c.InAnotherOrder(path) {
+		out = append(out, c.Reordered)
+	}
+	return out
+}
+
 // compare compares what both sides have at path.
 func (c *Comparison) compare(path string, a, b *Node, depth int) error {
 	if err := c.extent.Visit(c.ctx, path, depth); err != nil {
@@ -390,24 +416,20 @@ func (c *Comparison) directory(p *Pair, depth int) error {
 	byName := func(x, y *Node) int { return strings.Compare(x.Name, y.Name) }
 	slices.SortFunc(a, byName)
 	slices.SortFunc(b, byName)
-	base := p.Path
-	if base == "/" {
-		base = ""
-	}
 	for len(a) > 0 || len(b) > 0 {
 		switch {
 		case len(b) == 0 || len(a) > 0 && a[0].Name < b[0].Name:
-			if err := c.addLone(p, base, a[0], true, depth); err != nil {
+			if err := c.addLone(p, a[0], true, depth); err != nil {
 				return fmt.Errorf("first image: %w", err)
 			}
 			a = a[1:]
 		case len(a) == 0 || b[0].Name < a[0].Name:
-			if err := c.addLone(p, base, b[0], false, depth); err != nil {
+			if err := c.addLone(p, b[0], false, depth); err != nil {
 				return fmt.Errorf("second image: %w", err)
 			}
 			b = b[1:]
 		default:
-			if err := c.compare(base+"/"+a[0].Name, a[0], b[0], depth+1); err != nil {
+			if err := c.compare(tree.JoinPath(p.Path, a[0].Name), a[0], b[0], depth+1); err != nil {
 				return err
 			}
 			a, b = a[1:], b[1:]
@@ -437,12 +459,12 @@ func sameOrder(a, b []*Node) bool {
 	return true
 }
 
-func (c *Comparison) addLone(parent *Pair, base string, n *Node, inA bool, depth int) error {
+func (c *Comparison) addLone(parent *Pair, n *Node, inA bool, depth int) error {
 	r, dirs := c.b, c.dirsB
 	if inA {
 		r, dirs = c.a, c.dirsA
 	}
-	x := &lone{path: base + "/" + n.Name, name: n.Name, parent: parent, n: n, inA: inA}
+	x := &lone{path: tree.JoinPath(parent.Path, n.Name), name: n.Name, parent: parent, n: n, inA: inA}
 	if err := c.extent.Visit(c.ctx, x.path, depth); err != nil {
 		return err
 	}
@@ -474,12 +496,4 @@ func (c *Comparison) count(r Reader, n *Node, dirs map[uint64]bool, path string,
 		total += below
 	}
 	return total, nil
-}
-
-// JoinPath is the path of a name in a directory.
-func JoinPath(dir, name string) string {
-	if dir == "/" {
-		return dir + name
-	}
-	return dir + "/" + name
 }

@@ -16,7 +16,7 @@ func (c *comparison) dirOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	if pa.Name == "" || pa.Name != pb.Name || pa.Field != pb.Field {
 		return c.shifted(r, path, pa, pb)
 	}
-	child := treecmp.JoinPath(path, pa.Name)
+	child := tree.JoinPath(path, pa.Name)
 	switch pa.Field {
 	case xfs.InumberField:
 		if c.number != nil {
@@ -46,16 +46,7 @@ func (c *comparison) entry(r xfs.Region, child string, pa, pb xfs.Part, what tre
 // shifted owns bytes of a directory that hold one entry on one side and another
 // on the other, and what finds entries by their names.
 func (c *comparison) shifted(r xfs.Region, path string, pa, pb xfs.Part) *ledger.Finding {
-	var causes []*ledger.Finding
-	if p := c.At(path); p != nil {
-		causes = append(causes, p.Entries...)
-	}
-	if f := c.Lone(path); f != nil {
-		causes = append(causes, f)
-	}
-	if c.InAnotherOrder(path) {
-		causes = append(causes, c.Reordered)
-	}
+	causes := c.Listing(path)
 	if len(causes) == 0 && c.number != nil && r.Kind == xfs.InodeTable {
 		causes = append(causes, c.number) // numbers of more digits take more room
 	}

@@ -112,7 +112,7 @@ func (t *files) node(name string, in *xfs.Inode) (*treecmp.Node, error) {
 func (t *files) Open(n *treecmp.Node) treecmp.Content {
 	f, err := t.fs.File(n.Ref.(*xfs.Inode))
 	if err != nil {
-		return unreadable{n.Size, err}
+		return treecmp.Unread(n.Size, err)
 	}
 	return file{f}
 }
@@ -135,16 +135,6 @@ func (f file) Same(c *treecmp.Comparison, other treecmp.Content, off int64) int6
 	}
 	return 0
 }
-
-// unreadable is the content of a file whose extents cannot be read.
-type unreadable struct {
-	size int64
-	err  error
-}
-
-func (u unreadable) Size() int64                                            { return max(u.size, 0) }
-func (u unreadable) ReadAt([]byte, int64) (int, error)                      { return 0, u.err }
-func (u unreadable) Same(*treecmp.Comparison, treecmp.Content, int64) int64 { return 0 }
 
 // met notes where a pair lies.
 func (c *comparison) met(p *treecmp.Pair) {

@@ -20,6 +20,20 @@ func ownField(p xfs.Part) string {
 	return p.Field
 }
 
+// meaning is the finding of what a part of a file means, or that the file is
+// there on one side only; nil for none. The pair comes with it.
+func (c *comparison) meaning(path string, pa, pb xfs.Part) (*treecmp.Pair, *ledger.Finding) {
+	p := c.At(path)
+	if p != nil {
+		for _, x := range []xfs.Part{pa, pb} {
+			if f := p.Owner(ownField(x)); f != nil {
+				return p, f
+			}
+		}
+	}
+	return p, c.Lone(path)
+}
+
 // inodeOwner owns a part of an inode.
 func (c *comparison) inodeOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	path := c.a.path(pa.Ino)
@@ -34,15 +48,8 @@ func (c *comparison) inodeOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	if pa.Structure == xfs.FreeInode && pb.Structure == xfs.FreeInode {
 		return c.freeInode(pa)
 	}
-	p := c.At(path)
-	if p != nil {
-		for _, x := range []xfs.Part{pa, pb} {
-			if f := p.Owner(ownField(x)); f != nil {
-				return f
-			}
-		}
-	}
-	if f := c.Lone(path); f != nil {
+	p, f := c.meaning(path, pa, pb)
+	if f != nil {
 		return f
 	}
 	if pa.Field == xfs.InumberField || pa.Name != "" && pa.Field != xfs.ValueField {
@@ -117,15 +124,8 @@ func (c *comparison) freeInode(pa xfs.Part) *ledger.Finding {
 // its extents.
 func (c *comparison) forkOwner(r xfs.Region, pa, pb xfs.Part) *ledger.Finding {
 	path := c.a.path(pa.Ino)
-	p := c.At(path)
-	if p != nil {
-		for _, x := range []xfs.Part{pa, pb} {
-			if f := p.Owner(ownField(x)); f != nil {
-				return f
-			}
-		}
-	}
-	if f := c.Lone(path); f != nil {
+	p, f := c.meaning(path, pa, pb)
+	if f != nil {
 		return f
 	}
 	return c.pairOwner(r, p, pa, pb)

@@ -93,10 +93,7 @@ func (c *comparison) residue(ra, rb xfs.Region) *ledger.Finding {
 
 // contentOwner is the finding of a byte of a file's content.
 func (c *comparison) contentOwner(path string) *ledger.Finding {
-	if p := c.At(path); p != nil && p.Content != nil {
-		return p.Content
-	}
-	if f := c.Lone(path); f != nil {
+	if f := c.Data(path); f != nil {
 		return f
 	}
 	// A file that could not be compared.

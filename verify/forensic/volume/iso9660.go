@@ -75,7 +75,7 @@ func (x *iso) visit(o *Object, r *iso9660.Record, depth int, visit func(*Object)
 	}
 	slices.SortStableFunc(l.Records, func(a, b *iso9660.Record) int { return cmp.Compare(a.Name, b.Name) })
 	for _, c := range l.Records {
-		if err := x.visit(x.object(join(o.Path, c.Name), c, o.Inode), c, depth+1, visit); err != nil {
+		if err := x.visit(x.object(tree.JoinPath(o.Path, c.Name), c, o.Inode), c, depth+1, visit); err != nil {
 			return err
 		}
 	}

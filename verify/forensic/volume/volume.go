@@ -248,11 +248,3 @@ func Order(a, b string) int {
 	}
 	return len(a) - len(b)
 }
-
-// join is the path of a name in a directory.
-func join(dir, name string) string {
-	if dir == "/" {
-		return "/" + name
-	}
-	return dir + "/" + name
-}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/reprodisk/reprodisk/internal/tree"
 )
 
 // link is a name in a directory, and how to read what it leads to.
@@ -66,10 +68,10 @@ func (w *walker[I]) walk(path string, in I, parent uint64, depth int) error {
 		}
 		child, err := e.open()
 		if err != nil {
-			w.v.problem(fmt.Sprintf("%.80q: %v", join(path, e.name), err))
+			w.v.problem(fmt.Sprintf("%.80q: %v", tree.JoinPath(path, e.name), err))
 			continue
 		}
-		if err := w.walk(join(path, e.name), child, o.Inode, depth+1); err != nil {
+		if err := w.walk(tree.JoinPath(path, e.name), child, o.Inode, depth+1); err != nil {
 			return err
 		}
 	}
