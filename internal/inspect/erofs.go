@@ -65,23 +65,6 @@ func (v *volume) erofsChecksum(sb erofs.Superblock) (sum uint32, ok bool) {
 	return erofs.Checksum(b), true
 }
 
-// maxBytes is more than any structure that is read whole has.
-const maxBytes = 128 << 10
-
-// bytes reads a structure of the volume.
-func (v *volume) bytes(at, n int64, name string) ([]byte, bool) {
-	if n < 0 || n > maxBytes {
-		v.warn(v.number, "%s: %d bytes at byte %d are not read", name, n, v.base+at)
-		return nil, false
-	}
-	b := make([]byte, n)
-	if got, err := v.r.ReadAt(b, at); got < len(b) {
-		v.warn(v.number, "%s: read at byte %d: %v", name, v.base+at, err)
-		return nil, false
-	}
-	return b, true
-}
-
 // erofsNote says what a superblock's codes mean.
 func erofsNote(sb erofs.Superblock) func(field.Field, []byte) string {
 	compat, incompat := sb.FeatureNames()

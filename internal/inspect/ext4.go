@@ -47,9 +47,8 @@ func (v *volume) ext4() {
 }
 
 func (v *volume) superblock(fs *ext4.FS, at int64, name, index string) {
-	raw := make([]byte, ext4.SuperblockSize)
-	if n, err := v.r.ReadAt(raw, at); n < len(raw) {
-		v.warn(v.number, "%s %s: read at byte %d: %v", name, index, v.base+at, err)
+	raw, ok := v.bytes(at, ext4.SuperblockSize, name+" "+index)
+	if !ok {
 		return
 	}
 	sb := ext4.SuperblockLayout.Decode(raw)

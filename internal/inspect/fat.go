@@ -2,6 +2,10 @@ package inspect
 
 import "github.com/reprodisk/reprodisk/internal/ondisk/fat"
 
+// fatSector is how much of a sector FAT's structures take, in bytes, however
+// large the sectors are.
+const fatSector = 512
+
 // fat reads the boot sector, its backup and the FSInfo sector.
 func (v *volume) fat() {
 	fs, err := fat.Open(v.r, v.size)
@@ -14,7 +18,7 @@ func (v *volume) fat() {
 		v.bootSector(fs, fs.Backup, "backup boot sector")
 	}
 	if fs.FSInfo > 0 {
-		raw, ok := v.sector(fs.FSInfo, "FSInfo sector")
+		raw, ok := v.bytes(fs.FSInfo, fatSector, "FSInfo sector")
 		if !ok {
 			return
 		}
@@ -26,7 +30,7 @@ func (v *volume) fat() {
 }
 
 func (v *volume) bootSector(fs *fat.FS, at int64, name string) {
-	raw, ok := v.sector(at, name)
+	raw, ok := v.bytes(at, fatSector, name)
 	if !ok {
 		return
 	}
@@ -34,13 +38,4 @@ func (v *volume) bootSector(fs *fat.FS, at int64, name string) {
 		Partition: v.number, Format: "fat", Name: name, Index: fs.Variant.String(), Offset: v.base + at, Length: int64(len(raw)),
 		Fields: fields(fat.BootFields(fs.Variant), raw, v.base+at, fat.ShowField, nil),
 	})
-}
-
-func (v *volume) sector(at int64, name string) ([]byte, bool) {
-	raw := make([]byte, 512)
-	if n, err := v.r.ReadAt(raw, at); n < len(raw) {
-		v.warn(v.number, "%s: read at byte %d: %v", name, v.base+at, err)
-		return nil, false
-	}
-	return raw, true
 }

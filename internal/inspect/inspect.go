@@ -162,3 +162,20 @@ type volume struct {
 	r      io.ReaderAt
 	size   int64
 }
+
+// maxBytes is more than any structure that is read whole has.
+const maxBytes = 128 << 10
+
+// bytes reads a structure of the volume.
+func (v *volume) bytes(at, n int64, name string) ([]byte, bool) {
+	if n < 0 || n > maxBytes {
+		v.warn(v.number, "%s: %d bytes at byte %d are not read", name, n, v.base+at)
+		return nil, false
+	}
+	b := make([]byte, n)
+	if got, err := v.r.ReadAt(b, at); got < len(b) {
+		v.warn(v.number, "%s: read at byte %d: %v", name, v.base+at, err)
+		return nil, false
+	}
+	return b, true
+}
